@@ -1,0 +1,39 @@
+"""etude: a deep-learning framework to read in a weekend and race against PyTorch.
+
+    >>> import etude
+    >>> x = etude.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from . import backends
+from .framework import functional
+from .framework.autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from .framework.creation import (
+    arange,
+    default_backend,
+    empty,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    use_backend,
+    zeros,
+    zeros_like,
+)
+from .framework.dtypes import bool_ as bool
+from .framework.dtypes import float32, float64, int32, int64
+from .framework.functional import *  # noqa: F403
+from .framework.ops.sampling import Generator, get_rng_state, set_rng_state
+from .framework.tensor import Tensor
+
+try:
+    __version__ = version("etude")
+except PackageNotFoundError:  # run from a source tree that was not installed
+    __version__ = "0.0.0"

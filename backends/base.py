@@ -1,0 +1,45 @@
+"""The contract between the core and its backends.
+
+`Tier1` (tier1.py) is abstract: what every backend writes. Tier 2 (defaults/, one family a file) is
+concrete: structured operations composed from Tier 1. **A fast kernel is an overridden Tier 2
+method and nothing else**: no flag, no hook, no query of capabilities.
+"""
+
+from __future__ import annotations
+
+from .defaults.conv import ConvDefaults
+from .defaults.layout import row_major
+from .defaults.linear import LinearDefaults
+from .defaults.norm import NormDefaults
+from .defaults.optim import OptimDefaults
+from .defaults.pool import PoolDefaults
+from .defaults.sampling import SamplingDefaults, words_per_number
+from .defaults.softmax import SoftmaxDefaults
+from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
+
+__all__ = [
+    "Backend",
+    "Buffer",
+    "Number",
+    "Pairs",
+    "Shape",
+    "Tier1",
+    "row_major",
+    "window_count",
+    "words_per_number",
+]
+
+
+class Backend(
+    ConvDefaults,
+    PoolDefaults,
+    NormDefaults,
+    SoftmaxDefaults,
+    LinearDefaults,
+    OptimDefaults,
+    SamplingDefaults,
+):
+    """A way to carry the operations out. Subclasses write Tier 1 and override Tier 2 for speed."""
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name}>"

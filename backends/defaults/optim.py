@@ -1,0 +1,70 @@
+"""Optimizer steps: the methods that change parameters and their state in place."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from ..tier1 import Buffer, Tier1
+
+
+class OptimDefaults(Tier1):
+    def sgd_step(
+        self,
+        p: Buffer,
+        g: Buffer,
+        v: Buffer | None,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> None:
+        """In place: g += weight_decay p; v = momentum v + (1 - dampening) g; p -= lr v.
+
+        With Nesterov p -= lr (g + momentum v); without a velocity v, p -= lr g. (torch.optim.SGD's
+        form; the first step, where v = g, is the caller's: it starts v as a copy of g.)
+        """
+        if weight_decay:
+            g = self.binary("add", g, self.binary("mul", p, weight_decay))
+        step = g
+        if v is not None:
+            self.binary("mul", v, momentum, v)
+            self.binary("add", v, self.binary("mul", g, 1.0 - dampening), v)
+            step = self.binary("add", g, self.binary("mul", v, momentum)) if nesterov else v
+        self.binary("sub", p, self.binary("mul", step, lr), p)
+
+    def adam_step(
+        self,
+        p: Buffer,
+        g: Buffer,
+        m: Buffer,
+        v: Buffer,
+        step: int,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> None:
+        """In place, step counted from 1: m and v are moving averages of g and g^2, then
+
+        p -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + eps)
+
+        Weight decay joins g, or with `decoupled` shrinks p by lr * weight_decay first (AdamW).
+        Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019.
+        """
+        if weight_decay and decoupled:
+            self.binary("mul", p, 1.0 - lr * weight_decay, p)
+        elif weight_decay:
+            g = self.binary("add", g, self.binary("mul", p, weight_decay))
+        self.binary("mul", m, beta1, m)
+        self.binary("add", m, self.binary("mul", g, 1.0 - beta1), m)
+        self.binary("mul", v, beta2, v)
+        square = self.binary("mul", g, g)
+        self.binary("add", v, self.binary("mul", square, 1.0 - beta2, square), v)
+        root = self.unary("sqrt", v, square)
+        self.binary("div", root, sqrt(1.0 - beta2**step), root)
+        self.binary("add", root, eps, root)
+        update = self.binary("div", m, root, root)
+        self.binary("sub", p, self.binary("mul", update, lr / (1.0 - beta1**step), update), p)

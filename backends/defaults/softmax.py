@@ -1,0 +1,76 @@
+"""Softmax, log-softmax and the fused softmax + cross-entropy, each with its gradient.
+
+    softmax(x)_i = exp(x_i - m) / sum_j exp(x_j - m),  m = max(x)     (the shift avoids overflow)
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from ..tier1 import Buffer
+from .layout import LayoutDefaults
+
+
+class SoftmaxDefaults(LayoutDefaults):
+    def softmax(self, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
+        """Softmax along `axis`."""
+        e = self._shifted(x, axis)
+        e = self.unary("exp", e, e)
+        total = self.keep(self.reduce("sum", e, (axis,)), x, (axis,))
+        return self.binary("div", e, total, e if out is None else out)
+
+    def softmax_grad(self, g: Buffer, y: Buffer, axis: int, out: Buffer = None) -> Buffer:
+        """gx = y (g - sum(g y)), from the softmax y."""
+        gy = self.binary("mul", g, y)
+        inner = self.keep(self.reduce("sum", gy, (axis,)), y, (axis,))
+        return self.binary("mul", y, self.binary("sub", g, inner, gy), gy if out is None else out)
+
+    def log_softmax(self, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
+        """x - m - log(sum(exp(x - m))) along `axis`."""
+        shifted = self._shifted(x, axis)
+        total = self.reduce("sum", self.unary("exp", shifted), (axis,))
+        log_total = self.keep(self.unary("log", total, total), x, (axis,))
+        return self.binary("sub", shifted, log_total, shifted if out is None else out)
+
+    def log_softmax_grad(self, g: Buffer, y: Buffer, axis: int, out: Buffer = None) -> Buffer:
+        """gx = g - exp(y) sum(g), from the log-softmax y."""
+        total = self.keep(self.reduce("sum", g, (axis,)), y, (axis,))
+        p = self.unary("exp", y)
+        return self.binary("sub", g, self.binary("mul", p, total, p), p if out is None else out)
+
+    def cross_entropy(self, x: Buffer, labels: Buffer) -> tuple[Buffer, Buffer]:
+        """Losses (N,) = -log softmax(x)[labels] and the softmax (N, C), from x (N, C), labels (N,) int64.
+
+        Raises IndexError for a label outside 0 ... C-1.
+        """
+        logp = self.log_softmax(x, 1)
+        flat = self._label_rows(labels, x.shape[1])
+        n = x.shape[0]
+        picked = self.gather(self.reshape(logp, (n * x.shape[1], 1)), flat)
+        losses = self.unary("neg", self.reshape(picked, (n,)))
+        return losses, self.unary("exp", logp, logp)
+
+    def cross_entropy_grad(
+        self, g: Buffer, p: Buffer, labels: Buffer, out: Buffer = None
+    ) -> Buffer:
+        """gx = g[:, None] (p - onehot(labels)), from g (N,) and the softmax p (N, C)."""
+        n, c = p.shape
+        g2 = self.reshape(g, (n, 1))
+        hot = self.scatter_add(g2, self._label_rows(labels, c), n * c)
+        gp = self.binary("mul", p, g2)
+        return self.binary("sub", gp, self.reshape(hot, (n, c)), gp if out is None else out)
+
+    def _shifted(self, x: Buffer, axis: int) -> Buffer:
+        """x minus its maximum; a maximum of +-inf counts as 0, so that -inf rows end as nan, not inf."""
+        if x.shape[axis] == 0:
+            return self.unary("abs", x)
+        m = self.reduce("max", x, (axis,))
+        return self.binary("sub", x, self.keep(m, x, (axis,)))
+
+    def _label_rows(self, labels: Buffer, classes: int) -> Buffer:
+        """Flat positions n*C + labels[n]; checked, because a wrong label would read a neighbour's row."""
+        n = labels.shape[0]
+        if n:
+            self.check_range(labels, 0, classes)
+        starts = array("q", range(0, n * classes, classes)) if classes else array("q", [0] * n)
+        return self.binary("add", labels, self.from_host(memoryview(starts), (n,), "int64"))

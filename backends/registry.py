@@ -1,0 +1,45 @@
+"""Backends by name, imported when first asked for."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+
+from .base import Backend
+
+PATHS = {
+    "python": "etude.backends.python_backend:PythonBackend",
+    "numpy": "etude.backends.numpy_backend:NumpyBackend",
+}
+
+
+class BackendUnavailable(ImportError):
+    """The backend exists, and this machine lacks what it needs."""
+
+
+@cache
+def get(name: str) -> Backend:
+    """The one instance of a backend. Raises ValueError (unknown name) or BackendUnavailable."""
+    if name not in PATHS:
+        near = get_close_matches(str(name), PATHS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(PATHS)}"
+        raise ValueError(f"[backend] no backend is called {name!r}; {hint}")
+    module, attribute = PATHS[name].split(":")
+    try:
+        return getattr(import_module(module), attribute)()  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise BackendUnavailable(f"[backend] {name!r} is not available here: {error}") from error
+
+
+def available() -> dict[str, str | None]:
+    """Every backend's name, with None where it works and the reason where it does not."""
+    reasons: dict[str, str | None] = {}
+    for name in PATHS:
+        try:
+            get(name)
+        except BackendUnavailable as error:
+            reasons[name] = str(error)
+        else:
+            reasons[name] = None
+    return reasons

@@ -1,0 +1,1 @@
+"""Differentiable compositions of ops: activations, losses, pooling by name, regularisers."""

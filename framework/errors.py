@@ -1,0 +1,51 @@
+"""The errors that etude raises. Each message names the operation, what came, what was expected,
+and the likely fix; each class is also the builtin that NumPy or torch users would catch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EtudeError(Exception):
+    """Base of all errors raised on purpose by etude."""
+
+
+class ShapeError(EtudeError, ValueError):
+    """Shapes that do not fit the operation or each other."""
+
+
+class DTypeError(EtudeError, TypeError):
+    """A dtype that the operation does not take."""
+
+
+class ArgumentError(EtudeError, ValueError):
+    """An argument outside the values that the operation takes."""
+
+
+class IndexOutOfRange(EtudeError, IndexError):
+    """An axis, index or label outside its range."""
+
+
+class BackendMismatch(EtudeError, RuntimeError):
+    """Tensors of two backends in one operation."""
+
+
+class GradError(EtudeError, RuntimeError):
+    """A gradient that cannot be computed: no graph, a freed graph, a changed leaf."""
+
+
+class NonFiniteLoss(EtudeError, FloatingPointError):
+    """Training met a loss of nan or inf."""
+
+
+def fail(kind: type[EtudeError], op: str, message: str) -> EtudeError:
+    """The error `kind` with its operation in front: `raise fail(ShapeError, "matmul", "...")`."""
+    return kind(f"[{op}] {message}")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The tail of a message about an unknown name: the closest choice, or all of them."""
+    options = sorted(choices)
+    near = get_close_matches(str(name), options, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(options)}"

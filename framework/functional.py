@@ -1,0 +1,101 @@
+"""Every function on tensors: the ops under their public names, and compositions of them.
+
+This is both `etude.exp` and friends and `etude.functional` (torch's `torch.nn.functional`).
+"""
+# ruff: noqa: F401, A004 - this module is a list of names, some of them Python's own
+
+from __future__ import annotations
+
+from .composed.activations import *  # noqa: F403
+from .composed.losses import *  # noqa: F403
+from .composed.pooling import *  # noqa: F403
+from .composed.regularise import *  # noqa: F403
+from .ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
+from .ops.elementwise import (
+    ABS,
+    ADD,
+    DIV,
+    EQ,
+    FLOOR_DIVIDE,
+    GE,
+    GT,
+    LE,
+    LOGICAL_AND,
+    LOGICAL_NOT,
+    LOGICAL_OR,
+    LOGICAL_XOR,
+    LT,
+    MUL,
+    NE,
+    NEG,
+    REMAINDER,
+    SUB,
+    as_tensor_operand,
+    cast,
+)
+from .ops.getitem import getitem, setitem
+from .ops.index import (
+    gather,
+    index_select,
+    masked_fill,
+    masked_select,
+    nonzero,
+    one_hot,
+    scatter,
+    scatter_add,
+    take_along_dim,
+    tril,
+    triu,
+)
+from .ops.layout import (
+    cat,
+    chunk,
+    diagonal,
+    expand,
+    flatten,
+    flip,
+    movedim,
+    narrow,
+    permute,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    transpose,
+    unbind,
+    unsqueeze,
+    view_as,
+)
+from .ops.matmul import bmm, dot, linear, matmul, mm, mv, outer
+from .ops.norm import batch_norm
+from .ops.pointwise import *  # noqa: F403
+from .ops.reduce import (
+    amax,
+    amin,
+    argmax,
+    argmin,
+    argsort,
+    cumprod,
+    cumsum,
+    logsumexp,
+    mean,
+    norm,
+    std,
+    var,
+)
+from .ops.reduce import all_ as all
+from .ops.reduce import any_ as any
+from .ops.reduce import max_ as max
+from .ops.reduce import min_ as min
+from .ops.reduce import prod_ as prod
+from .ops.reduce import sum_ as sum
+from .ops.sampling import bernoulli, manual_seed, rand, randint, randn, randperm
+from .ops.softmax import log_softmax, softmax
+from .ops.transfer import Clone, Move

@@ -1,0 +1,168 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from etude.backends.base import Backend, Buffer
+
+from ..autograd import Op, Spec, apply, needs
+from ..dtypes import promote
+from ..errors import DTypeError, ShapeError, fail
+from ..shape import broadcast
+from .layout import reshape
+from .reduce import sum_to
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+class MatMul(Op):
+    """Batched (..., M, K) @ (..., K, N); a flag says that an operand is stored transposed."""
+
+    name = "matmul"
+
+    def __init__(self, transpose_a: bool = False, transpose_b: bool = False) -> None:
+        self.ta, self.tb = transpose_a, transpose_b
+
+    def infer(self, *inputs: Any) -> Spec:
+        a, b = inputs
+        (m, k) = a.shape[-2:][::-1] if self.ta else a.shape[-2:]
+        (k2, n) = b.shape[-2:][::-1] if self.tb else b.shape[-2:]
+        if k != k2:
+            raise fail(ShapeError, self.name, f"expected (..., M, K) @ (..., K, N), got {a.shape} @ "
+                       f"{b.shape}: inner sizes {k} and {k2} differ; transpose one of them?")
+        return (*broadcast(self.name, a.shape[:-2], b.shape[:-2]), m, n), a.dtype
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.matmul(buffers[0], buffers[1], self.ta, self.tb)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor | None, Tensor | None]:
+        a, b = inputs
+        ga = gb = None
+        if needs(a):
+            ga = _mm(b, g, self.tb, True) if self.ta else _mm(g, b, False, not self.tb)
+            ga = sum_to(ga, a.shape)
+        if needs(b):
+            gb = _mm(g, a, True, self.ta) if self.tb else _mm(a, g, not self.ta, False)
+            gb = sum_to(gb, b.shape)
+        return ga, gb
+
+    def flops(self, inputs: Any, outputs: Any) -> int:
+        k = inputs[0][0][-2 if self.ta else -1]
+        return 2 * k * prod(outputs[0][0])
+
+
+class Linear(Op):
+    """y = x W^T + b on rows: x (M, K), W (N, K), b (N,)."""
+
+    name = "linear"
+
+    def infer(self, *inputs: Any) -> Spec:
+        x, w = inputs[:2]
+        if x.shape[1] != w.shape[1]:
+            raise fail(ShapeError, "linear", f"expected x (..., {w.shape[1]}) for weight {w.shape}, "
+                       f"got x (..., {x.shape[1]}); use in_features={x.shape[1]} or reshape x")
+        if len(inputs) == 3 and inputs[2].shape != (w.shape[0],):
+            raise fail(ShapeError, "linear", f"expected a bias ({w.shape[0]},) for weight {w.shape}, "
+                       f"got {inputs[2].shape}")
+        return (x.shape[0], w.shape[0]), x.dtype
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.linear(buffers[0], buffers[1], buffers[2] if len(buffers) == 3 else None)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor | None, ...]:
+        x, w = inputs[:2]
+        gx = _mm(g, w, False, False) if needs(x) else None
+        gw = _mm(g, x, True, False) if needs(w) else None
+        if len(inputs) == 2:
+            return gx, gw
+        return gx, gw, sum_to(g, inputs[2].shape) if needs(inputs[2]) else None
+
+    def flops(self, inputs: Any, outputs: Any) -> int:
+        return (2 * inputs[0][0][1] + (len(inputs) == 3)) * prod(outputs[0][0])
+
+
+def _mm(a: Tensor, b: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor:
+    return apply(MatMul(transpose_a, transpose_b), a, b)
+
+
+def _same_float(op: str, *tensors: Any) -> list[Any]:
+    """The operands in one dtype; bool has no product."""
+    dtype = tensors[0].dtype
+    for t in tensors[1:]:
+        dtype = promote(dtype, t.dtype)
+    if dtype == "bool":
+        raise fail(DTypeError, op, "does not take bool; convert with .float()")
+    return [t.to(dtype) for t in tensors]
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """NumPy's @: batches broadcast; a 1-D operand gets an axis that the result loses again."""
+    from .elementwise import as_tensor_operand
+
+    other = as_tensor_operand("matmul", other, input)
+    if not input.shape or not other.shape:
+        raise fail(ShapeError, "matmul", f"expected at least one axis each, got {input.shape} and "
+                   f"{other.shape}; use * for a product with a number")
+    a, b = _same_float("matmul", input, other)
+    wide_a = a if len(a.shape) > 1 else reshape(a, 1, -1)
+    wide_b = b if len(b.shape) > 1 else reshape(b, b.shape[0], 1)
+    y = _mm(wide_a, wide_b, False, False)
+    shape = y.shape[:-2] + (() if len(a.shape) == 1 else y.shape[-2:-1]) + (
+        () if len(b.shape) == 1 else y.shape[-1:])
+    return y if shape == y.shape else reshape(y, shape)
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices."""
+    if len(input.shape) != 2 or len(mat2.shape) != 2:
+        raise fail(ShapeError, "mm", f"expected two matrices, got {input.shape} and {mat2.shape}; "
+                   "use matmul for batches")
+    return matmul(input, mat2)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Batched product (B, M, K) @ (B, K, N)."""
+    if len(input.shape) != 3 or len(mat2.shape) != 3 or input.shape[0] != mat2.shape[0]:
+        raise fail(ShapeError, "bmm", f"expected (B, M, K) and (B, K, N), got {input.shape} and "
+                   f"{mat2.shape}; use matmul to broadcast")
+    return matmul(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Matrix (M, K) times vector (K,)."""
+    if len(input.shape) != 2 or len(vec.shape) != 1:
+        raise fail(ShapeError, "mv", f"expected (M, K) and (K,), got {input.shape} and {vec.shape}")
+    return matmul(input, vec)
+
+
+def dot(input: Tensor, other: Tensor) -> Tensor:
+    """The inner product of two vectors."""
+    if len(input.shape) != 1 or len(other.shape) != 1:
+        raise fail(ShapeError, "dot", f"expected two vectors, got {input.shape} and {other.shape}; "
+                   "use matmul")
+    return matmul(input, other)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """y[i, j] = input[i] * vec2[j]."""
+    if len(input.shape) != 1 or len(vec2.shape) != 1:
+        raise fail(ShapeError, "outer", f"expected two vectors, got {input.shape} and {vec2.shape}; "
+                   "flatten them")
+    return input.unsqueeze(1) * vec2
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = x W^T + b: x (..., in_features), weight (out_features, in_features), bias (out_features,)."""
+    if len(weight.shape) != 2:
+        raise fail(ShapeError, "linear", f"expected a weight (out, in), got {weight.shape}")
+    if not input.shape:
+        raise fail(ShapeError, "linear", f"expected x (..., {weight.shape[1]}), got a 0-d tensor")
+    given = [input, weight] if bias is None else [input, weight, bias]
+    x, *rest = _same_float("linear", *given)
+    if len(x.shape) == 2:
+        return apply(Linear(), x, *rest)
+    rows = reshape(x, prod(x.shape[:-1]), x.shape[-1])
+    return reshape(apply(Linear(), rows, *rest), (*x.shape[:-1], weight.shape[0]))

@@ -1,0 +1,154 @@
+"""Softmax and the losses that are fused with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from etude.backends.base import Backend, Buffer
+
+from .. import tensor as _tensor
+from ..autograd import Op, Spec, apply
+from ..dtypes import DEFAULT
+from ..errors import IndexOutOfRange, ShapeError, fail
+from ..shape import check_axis
+from .elementwise import EXP
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+class AxisOp(Op):
+    """An op along one axis that keeps shape and dtype."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def infer(self, *inputs: Any) -> Spec:
+        return inputs[0].shape, inputs[0].dtype
+
+    def flops(self, inputs: Any, outputs: Any) -> int:
+        return 12 * super().flops(inputs, outputs)
+
+
+class Softmax(AxisOp):
+    """exp(x - m) / sum(exp(x - m))."""
+
+    name = "softmax"
+    keeps_output = True
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.softmax(buffers[0], self.axis)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
+        return (apply(SoftmaxGrad(self.axis), g, y),)
+
+
+class SoftmaxGrad(AxisOp):
+    """y (g - sum(g y))."""
+
+    name = "softmax_grad"
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.softmax_grad(buffers[0], buffers[1], self.axis)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
+        h, p = inputs
+        inner = (h * p).sum(self.axis, keepdim=True)
+        gp = g * (h - inner) - h * (g * p).sum(self.axis, keepdim=True)
+        return apply(SoftmaxGrad(self.axis), g, p), gp
+
+
+class LogSoftmax(AxisOp):
+    """x - logsumexp(x)."""
+
+    name = "log_softmax"
+    keeps_output = True
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.log_softmax(buffers[0], self.axis)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
+        return (apply(LogSoftmaxGrad(self.axis), g, y),)
+
+
+class LogSoftmaxGrad(AxisOp):
+    """g - exp(y) sum(g)."""
+
+    name = "log_softmax_grad"
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.log_softmax_grad(buffers[0], buffers[1], self.axis)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
+        h, logp = inputs
+        p = EXP(logp)
+        return g - (g * p).sum(self.axis, keepdim=True), -g * p * h.sum(self.axis, keepdim=True)
+
+
+class CrossEntropy(Op):
+    """(losses (N,), softmax (N, C)) of logits (N, C) and labels (N,)."""
+
+    name = "cross_entropy"
+    outputs = 2
+    keeps_output = True
+
+    def infer(self, *inputs: Any) -> tuple[Spec, Spec]:
+        x, labels = inputs
+        return (labels.shape, x.dtype), (x.shape, x.dtype)
+
+    def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer, Buffer]:
+        try:
+            return backend.cross_entropy(*buffers)
+        except IndexError as error:
+            raise fail(IndexOutOfRange, self.name, f"a label does not name a class: {error}; check the "
+                       "labels and the size of the last layer") from None
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
+        return apply(CrossEntropyGrad(), g[0], y[1], inputs[1]), None
+
+    def composition(self, x: Any, labels: Any) -> tuple[Tensor, Tensor]:
+        """-log softmax(x)[label], in ops."""
+        from .index import gather
+
+        logp = log_softmax(x, 1)
+        return -gather(logp, 1, labels.unsqueeze(1)).squeeze(1), EXP(logp)
+
+    def flops(self, inputs: Any, outputs: Any) -> int:
+        return 12 * super().flops(inputs, outputs)
+
+
+class CrossEntropyGrad(Op):
+    """g (p - onehot(label))."""
+
+    name = "cross_entropy_grad"
+
+    def infer(self, *inputs: Any) -> Spec:
+        return inputs[1].shape, inputs[1].dtype
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        return backend.cross_entropy_grad(*buffers)
+
+
+def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, int]:
+    if not isinstance(x, _tensor.Tensor):
+        x = _tensor.tensor(x)
+    if dtype is not None:
+        x = x.to(dtype)
+    elif not x.dtype.is_floating_point:
+        x = x.to(DEFAULT)
+    if dim is None:
+        raise fail(ShapeError, op, f"expected dim, the axis to normalise over, for x {x.shape}; "
+                   "use dim=-1 for the last")
+    return x, check_axis(op, dim, len(x.shape))
+
+
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """exp(x_i) / sum_j exp(x_j) along `dim`, with the maximum taken out first (deck D3)."""
+    x, axis = _axis_and_float("softmax", input, dim, dtype)
+    return apply(Softmax(axis), x) if x.shape else EXP(x * 0.0)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """log(softmax(x)) along `dim`, computed as x - logsumexp(x)."""
+    x, axis = _axis_and_float("log_softmax", input, dim, dtype)
+    return apply(LogSoftmax(axis), x) if x.shape else x * 0.0

@@ -1,0 +1,53 @@
+"""Copies: in the same memory space, and from one backend to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from etude.backends.base import Backend, Buffer, row_major
+
+from ..autograd import Op, Spec, apply
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+class Clone(Op):
+    """A copy in memory of its own."""
+
+    name = "clone"
+
+    def infer(self, *inputs: Any) -> Spec:
+        return inputs[0].shape, inputs[0].dtype
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        x = buffers[0]
+        return backend.strided(x, x.shape, row_major(x.shape), 0)
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
+        return (g,)
+
+    def flops(self, inputs: Any, outputs: Any) -> int:
+        return 0
+
+
+class Move(Op):
+    """To another backend, through the host."""
+
+    name = "move"
+
+    def __init__(self, target: Backend) -> None:
+        self.target = target
+
+    def infer(self, *inputs: Any) -> Spec:
+        return inputs[0].shape, inputs[0].dtype
+
+    def forward(self, backend: Backend, *buffers: Any) -> Buffer:
+        x = buffers[0]
+        return self.target.from_host(backend.to_host(x), x.shape, backend.dtype(x))
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
+        return (apply(Move(inputs[0].backend), g),)
+
+    def flops(self, inputs: Any, outputs: Any) -> int:
+        return 0

@@ -1,0 +1,377 @@
+"""Tensor: values on a backend, and their place in the graph. `creation.py` makes them, `ops/` compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from etude.backends.base import Backend, Buffer, Shape
+
+from etude.backends import registry
+
+from . import autograd
+from .creation import arange, as_backend, eye, full, ones, tensor, zeros
+from .dtypes import DTYPES, DType, bool_, float32, float64, int32, int64
+from .errors import ArgumentError, DTypeError, GradError, ShapeError, fail, nearest
+from .host import nested_list, numpy_view
+from .shape import check_axis
+
+if TYPE_CHECKING:
+    from .autograd import Node
+
+__all__ = ["Tensor", "arange", "as_backend", "eye", "full", "ones", "tensor", "zeros"]
+
+Flag = bool  # inside the class `bool` and `int` are methods
+Whole = int
+Real = float
+
+
+class Tensor:
+    """An n-dimensional array that remembers how it was computed.
+
+    Made by `etude.tensor`, `etude.zeros` and the like; this constructor is internal. Attributes:
+    `shape`, `dtype`, `backend`, `requires_grad`, `grad` (after `backward`), and `buffer`, the values
+    in the backend's own form. `node` and `index` say which op's which output this is.
+    """
+
+    __array_ufunc__ = None  # so that ndarray + Tensor asks Tensor.__radd__ and keeps the gradient
+    requires_grad: Flag = False
+    grad: Tensor | None = None
+    node: Node | None = None
+    index: Whole = 0
+    version: Whole = 0  # when it was last changed in place, on autograd's clock
+
+    def __init__(self, buffer: Buffer, shape: Shape, dtype: DType, backend: Backend) -> None:
+        self.buffer = buffer
+        self.shape = shape
+        self.dtype = dtype
+        self.backend = backend
+
+    # facts --------------------------------------------------------------------------------------
+    @property
+    def ndim(self) -> Whole:
+        """Number of axes."""
+        return len(self.shape)
+
+    def dim(self) -> Whole:
+        """Number of axes."""
+        return len(self.shape)
+
+    def size(self, dim: Whole | None = None) -> Any:
+        """The shape, or the size of one axis."""
+        return self.shape if dim is None else self.shape[check_axis("size", dim, len(self.shape))]
+
+    def numel(self) -> Whole:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def is_leaf(self) -> Flag:
+        """Whether no recorded op made this tensor."""
+        return self.node is None
+
+    @property
+    def T(self) -> Tensor:
+        """Axes in reverse order."""
+        return F.permute(self, tuple(range(len(self.shape)))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped."""
+        return F.transpose(self, -2, -1)
+
+    def __len__(self) -> Whole:
+        if not self.shape:
+            raise fail(ShapeError, "len", "a 0-d tensor has no length; use .item() for its value")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise fail(ShapeError, "iter", "cannot iterate over a 0-d tensor; use .item()")
+        return iter(F.unbind(self, 0))
+
+    def __repr__(self) -> str:
+        from .printing import tensor_repr
+
+        return tensor_repr(self)
+
+    __hash__ = object.__hash__
+
+    # to and from the host -----------------------------------------------------------------------
+    def item(self) -> Any:
+        """The value of a one-element tensor as a Python number."""
+        if prod(self.shape) != 1:
+            raise fail(ShapeError, "item", f"expected one element, got shape {self.shape}; use tolist()")
+        return self.backend.to_host(self.buffer)[0]
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers (one number for a 0-d tensor)."""
+        return nested_list(self.backend.to_host(self.buffer), self.shape)
+
+    def numpy(self) -> Any:
+        """A NumPy array with these values: read-only, sharing memory where the backend allows it."""
+        if self.requires_grad:
+            raise fail(GradError, "numpy", "this tensor requires grad, and NumPy would lose the graph; "
+                       "use .detach().numpy()")
+        return numpy_view(self)
+
+    def __array__(self, dtype: Any = None, copy: Flag | None = None) -> Any:
+        view = self.numpy()
+        if copy is False and dtype is not None and dtype != view.dtype:
+            raise ValueError(f"[__array__] cannot convert {self.dtype} to {dtype} without a copy")
+        if copy is None or copy:
+            return view.astype(view.dtype if dtype is None else dtype, copy=True)
+        return view
+
+    def __bool__(self) -> Flag:
+        if prod(self.shape) != 1:
+            raise fail(ShapeError, "bool", f"the truth of a tensor {self.shape} is ambiguous; "
+                       "use .any() or .all()")
+        return bool(self.item())
+
+    def __float__(self) -> Real:
+        return float(self.item())
+
+    def __int__(self) -> Whole:
+        return int(self.item())
+
+    def __index__(self) -> Whole:
+        if self.dtype.is_floating_point or self.dtype is bool_:
+            raise fail(DTypeError, "index", f"expected an integer tensor, got {self.dtype}")
+        return int(self.item())
+
+    def __contains__(self, value: Any) -> Flag:
+        return bool((self == value).any().item())
+
+    # graph --------------------------------------------------------------------------------------
+    def backward(self, gradient: Tensor | None = None, retain_graph: Flag | None = None,
+                 create_graph: Flag = False) -> None:
+        """Add the gradient of sum(gradient * self) to the `.grad` of every leaf (autograd.backward)."""
+        autograd.backward(self, gradient, retain_graph, create_graph)
+
+    def requires_grad_(self, requires_grad: Flag = True) -> Tensor:
+        """Ask for gradients (floats only), or no longer. In place."""
+        if self.node is not None:
+            raise fail(GradError, "requires_grad_", "this tensor was computed by an op; only leaves can "
+                       "change requires_grad; use .detach() for a leaf of its own")
+        if requires_grad and not self.dtype.is_floating_point:
+            raise fail(DTypeError, "requires_grad_", f"only float tensors have gradients, got {self.dtype}; "
+                       "convert with .float()")
+        if requires_grad or self.requires_grad:
+            self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """The same values, outside the graph."""
+        return Tensor(self.buffer, self.shape, self.dtype, self.backend)
+
+    def clone(self) -> Tensor:
+        """A copy in memory of its own; gradients pass through."""
+        return autograd.apply(F.Clone(), self)
+
+    # conversion ---------------------------------------------------------------------------------
+    def to(self, *args: Any, dtype: Any = None, backend: Any = None) -> Tensor:
+        """Convert: `x.to("numpy")`, `x.to(etude.float64)`, `x.to("python", dtype=...)`, `x.to(other)`.
+
+        Moving to another backend copies through the host; the gradient moves back.
+        """
+        for a in args:
+            if isinstance(a, Tensor):
+                dtype, backend = a.dtype, a.backend
+            elif isinstance(a, Backend) or (isinstance(a, str) and a in registry.PATHS):
+                backend = a
+            elif isinstance(a, str) and type(a) is not DType and a not in DTYPES:
+                raise fail(ArgumentError, "to", f"no backend or dtype is called {a!r}; "
+                           f"{nearest(a, [*registry.PATHS, *DTYPES])}")
+            else:
+                dtype = a
+        x = self if dtype is None else F.cast(self, dtype)
+        target = x.backend if backend is None else as_backend(backend)
+        if target is x.backend:
+            return x
+        y = autograd.apply(F.Move(target), x)
+        y.backend = target
+        return y
+
+    def float(self) -> Tensor:
+        """To float32."""
+        return self.to(float32)
+
+    def double(self) -> Tensor:
+        """To float64."""
+        return self.to(float64)
+
+    def int(self) -> Tensor:
+        """To int32."""
+        return self.to(int32)
+
+    def long(self) -> Tensor:
+        """To int64."""
+        return self.to(int64)
+
+    def bool(self) -> Tensor:
+        """To bool: x != 0."""
+        return self.to(bool_)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """To the dtype of `other`."""
+        return self.to(other.dtype)
+
+    # changes in place ---------------------------------------------------------------------------
+    def _replace(self, op: str, new: Tensor) -> Tensor:
+        """Take over the values of `new`. Buffers are immutable, so views made earlier keep theirs."""
+        if self.node is not None:
+            raise fail(GradError, op, "cannot change a tensor that an op computed; use the result of "
+                       "the op without underscore")
+        if self.requires_grad and autograd.recording.get():
+            raise fail(GradError, op, "a leaf that requires grad cannot be changed in place while the "
+                       "graph is recorded; wrap it in no_grad()")
+        if new.shape != self.shape:
+            raise fail(ShapeError, op, f"expected values of shape {self.shape}, got {new.shape}")
+        new = new.detach().to(self.backend, dtype=self.dtype)
+        self.buffer = new.buffer
+        self.version = autograd.tick()
+        return self
+
+    def copy_(self, src: Any) -> Tensor:
+        """In place: take the values of src, broadcast and converted."""
+        other = src if isinstance(src, Tensor) else tensor(src, backend=self.backend)
+        return self._replace("copy_", F.expand(other.detach(), self.shape).clone())
+
+    def fill_(self, value: Any) -> Tensor:
+        """In place: every element becomes `value`."""
+        return self._replace("fill_", full(self.shape, value, dtype=self.dtype, backend=self.backend))
+
+    def zero_(self) -> Tensor:
+        """In place: every element becomes 0."""
+        return self.fill_(0)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """In place: self + alpha * other."""
+        return self._replace("add_", F.add(self.detach(), other, alpha=alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """In place: self - alpha * other."""
+        return self._replace("sub_", F.sub(self.detach(), other, alpha=alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        """In place: self * other."""
+        return self._replace("mul_", F.mul(self.detach(), other))
+
+    def div_(self, other: Any) -> Tensor:
+        """In place: self / other."""
+        return self._replace("div_", F.div(self.detach(), other))
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """In place: limit to [min, max]."""
+        return self._replace("clamp_", F.clamp(self.detach(), min, max))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._replace("setitem", F.setitem(self.detach(), key, value))
+
+    def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> Tensor:
+        """In place: uniform numbers in [a, b)."""
+        u = F.rand(self.shape, dtype=self.dtype, backend=self.backend)
+        return self._replace("uniform_", u * (b - a) + a)
+
+    def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> Tensor:
+        """In place: normal numbers."""
+        z = F.randn(self.shape, dtype=self.dtype, backend=self.backend)
+        return self._replace("normal_", z * std + mean)
+
+    # operators ----------------------------------------------------------------------------------
+    def __add__(self, other: Any) -> Tensor:
+        return F.ADD(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return F.ADD(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return F.SUB(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return F.SUB(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return F.MUL(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return F.MUL(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return F.DIV(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return F.DIV(other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return F.FLOOR_DIVIDE(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return F.FLOOR_DIVIDE(other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return F.REMAINDER(self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return F.REMAINDER(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return F.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return F.pow(other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return F.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return F.matmul(F.as_tensor_operand("matmul", other, self), self)
+
+    def __neg__(self) -> Tensor:
+        return F.NEG(self)
+
+    def __abs__(self) -> Tensor:
+        return F.ABS(self)
+
+    def __invert__(self) -> Tensor:
+        return F.LOGICAL_NOT(F.only_bool("~", self))
+
+    def __and__(self, other: Any) -> Tensor:
+        return F.LOGICAL_AND(F.only_bool("&", self), F.only_bool("&", other))
+
+    def __or__(self, other: Any) -> Tensor:
+        return F.LOGICAL_OR(F.only_bool("|", self), F.only_bool("|", other))
+
+    def __xor__(self, other: Any) -> Tensor:
+        return F.LOGICAL_XOR(F.only_bool("^", self), F.only_bool("^", other))
+
+    def __eq__(self, other: Any) -> Any:
+        return F.EQ(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return F.NE(self, other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return F.LT(self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return F.LE(self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return F.GT(self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return F.GE(self, other)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return F.getitem(self, key)
+
+    if TYPE_CHECKING:  # methods.py attaches every function whose first argument is a tensor
+
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+from . import functional as F  # noqa: E402 - the operators above and the functions need each other
+from . import methods  # noqa: E402, F401
