@@ -1,0 +1,34 @@
+# Everything happens in .venv: nothing has to be installed first but Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?= -q
+DEMO_ARGS ?=
+
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/etude compare lenet5 --data digits $(DEMO_ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+clean:
+	rm -rf $(VENV) build dist htmlcov *.egg-info .coverage .*_cache .benchmarks .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of extras, so that the second run does not ask pip again.
+$(VENV)/.demo $(VENV)/.test: $(VENV)/.%: pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install -q -e ".[$*]"
+	touch $@
+
+# A half-made environment is removed, or the next `make` would take it for a whole one.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "etude needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
