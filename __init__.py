@@ -1,10 +1,10 @@
 """etude: a deep-learning framework to read in a weekend and race against PyTorch.
 
-    >>> import etude
-    >>> x = etude.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    >>> (x * x).sum().backward()
-    >>> x.grad
-    tensor([2., 4., 6.])
+>>> import etude
+>>> x = etude.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4., 6.])
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -27,7 +27,7 @@ Number: TypeAlias = float | int | bool
 
 
 def window_count(size: int, kernel: int, stride: int, pad: tuple[int, int], dilation: int) -> int:
-    """Positions of a sliding window: floor((size + lo + hi - dilation (kernel - 1) - 1) / stride) + 1."""
+    """Window positions: floor((size + lo + hi - dilation (kernel - 1) - 1) / stride) + 1."""
     return (size + pad[0] + pad[1] - dilation * (kernel - 1) - 1) // stride + 1
 
 
@@ -81,14 +81,14 @@ class Tier1(ABC):
 
     @abstractmethod
     def gather(self, x: Buffer, indices: Buffer, out: Buffer = None) -> Buffer:
-        """Rows of x (R, M) at indices (K,) int64, giving (K, M). A negative index counts from the end.
+        """Rows of x (R, M) at indices (K,) int64, giving (K, M); negative ones count from the end.
 
         Raises IndexError, naming the first bad value and R, for an index outside -R ... R-1.
         """
 
     @abstractmethod
     def scatter_add(self, x: Buffer, indices: Buffer, rows: int, out: Buffer = None) -> Buffer:
-        """The transpose of `gather`: out (rows, M) zeros; out[indices[k]] += x[k] in the order of k.
+        """The transpose of `gather`: zeros (rows, M); out[indices[k]] += x[k] in the order of k.
 
         Raises IndexError as `gather` does.
         """
@@ -111,7 +111,7 @@ class Tier1(ABC):
     def where(
         self, condition: Buffer, a: Buffer | Number, b: Buffer | Number, out: Buffer = None
     ) -> Buffer:
-        """a where the bool `condition` holds, else b, all broadcast; at most one is a plain number."""
+        """a where the bool `condition` holds, else b, broadcast; at most one is a plain number."""
 
     @abstractmethod
     def cast(self, x: Buffer, dtype: str, out: Buffer = None) -> Buffer:
@@ -128,7 +128,7 @@ class Tier1(ABC):
 
     @abstractmethod
     def arg_reduce(self, name: str, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
-        """argmax or argmin along one axis, which leaves the shape; int64, the first one; nan wins."""
+        """argmax or argmin along one axis, which leaves the shape: int64, the first; nan wins."""
 
     @abstractmethod
     def scan(self, name: str, x: Buffer, axis: int, out: Buffer = None) -> Buffer:

@@ -17,7 +17,7 @@ from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from etude.backends.base import Backend, Buffer, Shape
+from etude.backends.base import Backend, Shape
 
 from . import tensor as _tensor
 from .dtypes import DType
@@ -102,9 +102,7 @@ class Node:
 
     __slots__ = ("inputs", "op", "order", "saved", "specs")
 
-    def __init__(
-        self, op: Op, inputs: tuple[Any, ...], order: int, saved: Any, specs: Any
-    ) -> None:
+    def __init__(self, op: Op, inputs: tuple[Any, ...], order: int, saved: Any, specs: Any) -> None:
         self.op = op
         self.inputs: tuple[Any, ...] | None = inputs  # None once freed
         self.order = order
@@ -119,14 +117,15 @@ def needs(x: Any) -> bool:
 
 def common_backend(op: str, inputs: Sequence[Any]) -> Backend:
     """The backend that all Tensors among the inputs share."""
-    backend = None
+    backend: Backend | None = None
     for x in inputs:
         other = getattr(x, "backend", None)
         if other is None or other is backend:
             continue
         if backend is not None:
             raise fail(
-                BackendMismatch, op,
+                BackendMismatch,
+                op,
                 f"got tensors on {backend.name!r} and {other.name!r}, expected one backend; "
                 f"move one with .to({backend.name!r})",
             )
@@ -247,7 +246,9 @@ class _Sweep:
             return _through_composition(node, g, inputs)
         y = _outputs(node, self.create_graph) if node.op.keeps_output else None
         if node.op.outputs > 1:
-            g = tuple(_zeros(s, node) if p is None else p for p, s in zip(g, node.specs, strict=True))
+            g = tuple(
+                _zeros(s, node) if p is None else p for p, s in zip(g, node.specs, strict=True)
+            )
         return node.op.vjp(g, y, *inputs)
 
 
@@ -257,7 +258,7 @@ def _zeros(spec: Spec, node: Node) -> Tensor:
 
 
 def _outputs(node: Node, attach: bool) -> Any:
-    """The outputs that the op kept, as Tensors; attached to their node when it is recorded again."""
+    """The outputs that the op kept, as Tensors; with their node if the sweep is recorded."""
     backend = common_backend(node.op.name, node.inputs or ())
     single = node.op.outputs == 1
     specs = [node.specs] if single else node.specs
@@ -279,8 +280,11 @@ def _through_composition(node: Node, g: Any, inputs: tuple[Any, ...]) -> list[Te
     outs, gs = ([y], [g]) if node.op.outputs == 1 else (list(y), list(g))
     used = [(o, p) for o, p in zip(outs, gs, strict=True) if p is not None and o.requires_grad]
     wanted = [a for a in aliases if needs(a)]
-    found = iter(grad([o for o, _ in used], wanted, [p for _, p in used],
-                      create_graph=True, allow_unused=True))
+    found = iter(
+        grad(
+            [o for o, _ in used], wanted, [p for _, p in used], create_graph=True, allow_unused=True
+        )
+    )
     return [next(found) if needs(a) else None for a in aliases]
 
 
@@ -299,7 +303,9 @@ def _changed(op: str, shape: Shape) -> GradError:
 
 
 def _bad_vjp(op: str, got: Shape, expected: Shape) -> ShapeError:
-    return ShapeError(f"[{op}] its gradient rule gave shape {got}, expected {expected}; fix its vjp")
+    return ShapeError(
+        f"[{op}] its gradient rule gave shape {got}, expected {expected}; fix its vjp"
+    )
 
 
 def _start(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor]:
@@ -308,14 +314,16 @@ def _start(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> lis
     for t, g in zip(tensors, gradients, strict=True):
         if not t.requires_grad:
             raise fail(
-                GradError, "backward",
+                GradError,
+                "backward",
                 f"a tensor {tuple(t.shape)} does not require grad and has no graph; "
                 "set requires_grad=True on an input, and leave no_grad()",
             )
         if g is None:
             if prod(t.shape) != 1:
                 raise fail(
-                    GradError, "backward",
+                    GradError,
+                    "backward",
                     f"a tensor {tuple(t.shape)} has more than one element, expected a scalar; "
                     "reduce it (.sum(), .mean()) or pass a gradient of its shape",
                 )
@@ -323,7 +331,8 @@ def _start(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> lis
             g = _tensor.Tensor(buffer, t.shape, t.dtype, t.backend)
         elif g.shape != t.shape or g.dtype is not t.dtype:
             raise fail(
-                ShapeError, "backward",
+                ShapeError,
+                "backward",
                 f"expected a gradient {tuple(t.shape)} {t.dtype}, got {tuple(g.shape)} {g.dtype}",
             )
         seeds.append(g)
@@ -358,12 +367,19 @@ def grad(
     """
     outs = [outputs] if isinstance(outputs, _tensor.Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, _tensor.Tensor) else list(inputs)
-    gs = [grad_outputs] if isinstance(grad_outputs, _tensor.Tensor) else (
-        [None] * len(outs) if grad_outputs is None else list(grad_outputs))
+    gs = (
+        [grad_outputs]
+        if isinstance(grad_outputs, _tensor.Tensor)
+        else ([None] * len(outs) if grad_outputs is None else list(grad_outputs))
+    )
     for t in ins:
         if not t.requires_grad:
-            raise fail(GradError, "grad", f"an input {tuple(t.shape)} does not require grad; "
-                       "call requires_grad_() on it before the forward pass")
+            raise fail(
+                GradError,
+                "grad",
+                f"an input {tuple(t.shape)} does not require grad; "
+                "call requires_grad_() on it before the forward pass",
+            )
     sweep = _Sweep(ins, create_graph, create_graph if retain_graph is None else retain_graph)
     seeds = _start(outs, gs)
     with set_grad_enabled(create_graph):
@@ -373,6 +389,9 @@ def grad(
     assert sweep.caught is not None
     found = tuple(sweep.caught[id(t)] for t in ins)
     if not allow_unused and any(g is None for g in found):
-        raise fail(GradError, "grad", "an input took no part in the outputs; "
-                   "pass allow_unused=True to get None for it")
+        raise fail(
+            GradError,
+            "grad",
+            "an input took no part in the outputs; pass allow_unused=True to get None for it",
+        )
     return found

@@ -26,7 +26,7 @@ _default: ContextVar[str | None] = ContextVar("backend", default=None)
 
 
 def as_backend(backend: Any = None) -> Backend:
-    """A Backend from a name, a Backend, or None for the default (`use_backend`, ETUDE_BACKEND, numpy)."""
+    """A Backend from a name, a Backend, or None: `use_backend`'s, ETUDE_BACKEND's, or numpy."""
     if isinstance(backend, Backend):
         return backend
     if backend is None:
@@ -53,10 +53,12 @@ def default_backend() -> str:
     return as_backend().name
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None) -> Tensor:
+def tensor(
+    data: Any, dtype: Any = None, requires_grad: bool = False, backend: Any = None
+) -> Tensor:
     """A new tensor from a number, nested lists, a NumPy array or any buffer, or another tensor.
 
-    Python floats become float32 and ints int64 unless `dtype` says otherwise; arrays keep their dtype
+    Python floats become float32 and ints int64 unless `dtype` says otherwise; arrays keep theirs
     (8- and 16-bit numbers widen to int32, half precision to float32). The data is copied.
     """
     kind = None if dtype is None else as_dtype(dtype, "tensor")
@@ -74,8 +76,14 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, backend: A
     return _tensor.Tensor(buffer, shape, target, engine).requires_grad_(requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, backend: Any = None,
-         requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    backend: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor filled with one number, of its dtype by default."""
     shape = check_size("full", (size,) if isinstance(size, int) else (tuple(size),))
     kind = number_dtype(fill_value) if dtype is None else as_dtype(dtype, "full")
@@ -84,20 +92,34 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, backend: Any = None,
     return _tensor.Tensor(buffer, shape, kind, engine).requires_grad_(requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Zeros, float32 by default."""
-    return full(check_size("zeros", size), 0.0, dtype=dtype or DEFAULT, backend=backend,
-                requires_grad=requires_grad)
+    return full(
+        check_size("zeros", size),
+        0.0,
+        dtype=dtype or DEFAULT,
+        backend=backend,
+        requires_grad=requires_grad,
+    )
 
 
 def ones(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 by default."""
-    return full(check_size("ones", size), 1.0, dtype=dtype or DEFAULT, backend=backend,
-                requires_grad=requires_grad)
+    return full(
+        check_size("ones", size),
+        1.0,
+        dtype=dtype or DEFAULT,
+        backend=backend,
+        requires_grad=requires_grad,
+    )
 
 
-def empty(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor to be filled later; here it holds zeros, so that nothing unspecified is ever read."""
+def empty(
+    *size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor to be filled later; it holds zeros, so that nothing unspecified is ever read."""
     return zeros(*size, dtype=dtype, backend=backend, requires_grad=requires_grad)
 
 
@@ -116,7 +138,9 @@ def ones_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     return full_like(input, 1, dtype=dtype)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, backend: Any = None) -> Tensor:
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, backend: Any = None
+) -> Tensor:
     """start, start + step, ... below end; int64 if all three are whole, else float32."""
     if end is None:
         start, end = 0, start
@@ -129,12 +153,15 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, bac
         values = array("d", (start + i * step for i in range(max(ceil((end - start) / step), 0))))
     engine = as_backend(backend)
     source = int64 if whole else float64
-    t = _tensor.Tensor(engine.from_host(memoryview(values), (len(values),), source), (len(values),),
-                       source, engine)
+    t = _tensor.Tensor(
+        engine.from_host(memoryview(values), (len(values),), source), (len(values),), source, engine
+    )
     return t.to(dtype or (int64 if whole else DEFAULT))
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, backend: Any = None) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, backend: Any = None
+) -> Tensor:
     """`steps` numbers from start to end, both included, evenly spaced."""
     if steps < 0:
         raise fail(ArgumentError, "linspace", f"expected steps >= 0, got {steps}")
@@ -148,4 +175,5 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, backend
 def eye(n: int, m: int | None = None, *, dtype: Any = None, backend: Any = None) -> Tensor:
     """The (n, m) identity matrix."""
     rows, columns = arange(n, backend=backend), arange(n if m is None else m, backend=backend)
-    return (rows.unsqueeze(1) == columns).to(dtype or DEFAULT)
+    same: Tensor = rows.unsqueeze(1) == columns
+    return same.to(dtype or DEFAULT)

@@ -15,20 +15,20 @@ from .errors import DTypeError, fail, nearest
 class DType(str):
     """A dtype is its name, with facts attached; backends see plain strings."""
 
-    __slots__ = ("format", "is_floating_point", "itemsize", "rank")
-    format: str  # of struct and memoryview
+    __slots__ = ("code", "is_floating_point", "itemsize", "rank")
+    code: str  # the format of struct and memoryview
     itemsize: int
     rank: int
     is_floating_point: bool
 
     def __new__(cls, name: str, fmt: str, itemsize: int, rank: int) -> DType:
         self = super().__new__(cls, name)
-        self.format, self.itemsize, self.rank = fmt, itemsize, rank
+        self.code, self.itemsize, self.rank = fmt, itemsize, rank
         self.is_floating_point = name.startswith("float")
         return self
 
     def __repr__(self) -> str:
-        return f"etude.{str(self)}"
+        return f"etude.{self!s}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return as_dtype, (str(self),)
@@ -48,8 +48,11 @@ def as_dtype(dtype: Any, op: str = "dtype") -> DType:
     """The DType for a DType, its name, or the Python types float, int and bool."""
     if type(dtype) is DType:
         return dtype
-    name = {float: "float32", int: "int64", bool: "bool"}.get(dtype) if dtype in (
-        float, int, bool) else getattr(dtype, "name", dtype)
+    name = (
+        {float: "float32", int: "int64", bool: "bool"}.get(dtype)
+        if dtype in (float, int, bool)
+        else getattr(dtype, "name", dtype)
+    )
     if not isinstance(name, str) or name not in DTYPES:
         raise fail(DTypeError, op, f"no dtype {dtype!r}; {nearest(str(name), DTYPES)}")
     return DTYPES[name]

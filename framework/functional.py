@@ -2,7 +2,7 @@
 
 This is both `etude.exp` and friends and `etude.functional` (torch's `torch.nn.functional`).
 """
-# ruff: noqa: F401, A004 - this module is a list of names, some of them Python's own
+# ruff: noqa: F401 - this module is a list of names, some of them Python's own
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .ops.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
-from .ops.elementwise import (
+from .ops.derivatives import (
     ABS,
     ADD,
     DIV,
@@ -37,9 +37,8 @@ from .ops.elementwise import (
     NEG,
     REMAINDER,
     SUB,
-    as_tensor_operand,
-    cast,
 )
+from .ops.elementwise import as_tensor_operand, cast
 from .ops.getitem import getitem, setitem
 from .ops.index import (
     gather,
@@ -53,6 +52,7 @@ from .ops.index import (
     take_along_dim,
     tril,
     triu,
+    where,
 )
 from .ops.layout import (
     cat,
@@ -76,6 +76,7 @@ from .ops.layout import (
 from .ops.matmul import bmm, dot, linear, matmul, mm, mv, outer
 from .ops.norm import batch_norm
 from .ops.pointwise import *  # noqa: F403
+from .ops.reduce import all_ as all
 from .ops.reduce import (
     amax,
     amin,
@@ -90,7 +91,6 @@ from .ops.reduce import (
     std,
     var,
 )
-from .ops.reduce import all_ as all
 from .ops.reduce import any_ as any
 from .ops.reduce import max_ as max
 from .ops.reduce import min_ as min

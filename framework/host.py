@@ -44,7 +44,7 @@ def numpy_view(t: Tensor) -> Any:
     return np.frombuffer(t.backend.to_host(t.buffer), str(t.dtype)).reshape(t.shape)
 
 
-def from_data(data: Any) -> tuple[memoryview, Shape, DType]:
+def from_data(data: Any) -> tuple[memoryview[Any], Shape, DType]:
     """Host memory, shape and dtype of a number, nested sequence, or object with a buffer."""
     if isinstance(data, (bool, int, float)):
         return _from_flat([data], ())
@@ -80,16 +80,21 @@ def _flatten(data: Any, shape: Shape, out: list[Any]) -> None:
 
 def _ragged(shape: Shape, got: int) -> ShapeError:
     want = shape[0] if shape else "a number"
-    return ShapeError(f"[tensor] the nested lists are ragged: expected {want} elements, as in the first "
-                      f"row, got {got}; pad the rows to one length")
+    return ShapeError(
+        f"[tensor] the nested lists are ragged: expected {want} elements, as in the first "
+        f"row, got {got}; pad the rows to one length"
+    )
 
 
-def _from_flat(flat: Sequence[Any], shape: Shape) -> tuple[memoryview, Shape, DType]:
+def _from_flat(flat: Sequence[Any], shape: Shape) -> tuple[memoryview[Any], Shape, DType]:
     kinds = {type(v) for v in flat}
     if not kinds <= {bool, int, float}:
         bad = next(k for k in kinds if k not in (bool, int, float))
-        raise fail(DTypeError, "tensor", f"expected numbers, got a {bad.__name__}; "
-                   "convert the values to float, int or bool")
+        raise fail(
+            DTypeError,
+            "tensor",
+            f"expected numbers, got a {bad.__name__}; convert the values to float, int or bool",
+        )
     if kinds == {bool}:
         return memoryview(bytes(flat)).cast("?"), shape, bool_
     if float in kinds or not kinds:
@@ -97,28 +102,46 @@ def _from_flat(flat: Sequence[Any], shape: Shape) -> tuple[memoryview, Shape, DT
     try:
         return memoryview(array("q", flat)), shape, int64
     except OverflowError:
-        raise fail(ArgumentError, "tensor", "a whole number does not fit int64; use floats") from None
+        raise fail(
+            ArgumentError, "tensor", "a whole number does not fit int64; use floats"
+        ) from None
 
 
-def _from_buffer(data: Any) -> tuple[memoryview, Shape, DType]:
+def _from_buffer(data: Any) -> tuple[memoryview[Any], Shape, DType]:
     name = str(getattr(data, "dtype", ""))
     if name in WIDEN or name.startswith((">", "<")):
-        data = data.astype(WIDEN.get(name, name.lstrip("><").replace("f4", "float32").replace(
-            "f8", "float64").replace("i4", "int32").replace("i8", "int64")))
+        data = data.astype(
+            WIDEN.get(
+                name,
+                name.lstrip("><")
+                .replace("f4", "float32")
+                .replace("f8", "float64")
+                .replace("i4", "int32")
+                .replace("i8", "int64"),
+            )
+        )
     try:
         view = memoryview(data)
     except (TypeError, ValueError, BufferError):
-        raise fail(DTypeError, "tensor", f"cannot make a tensor of {type(data).__name__}"
-                   f"{' of ' + name if name else ''}; expected numbers, nested lists or an array of "
-                   f"{', '.join(DTYPES)}") from None
+        raise fail(
+            DTypeError,
+            "tensor",
+            f"cannot make a tensor of {type(data).__name__}"
+            f"{' of ' + name if name else ''}; expected numbers, nested lists or an array of "
+            f"{', '.join(DTYPES)}",
+        ) from None
     codes = {"f": 4, "d": 8, "i": 4, "q": 8, "l": 8, "?": 1}
     names = {"f": "float32", "d": "float64", "i": "int32", "q": "int64", "l": "int64", "?": "bool"}
     if view.format not in codes or view.itemsize != codes[view.format]:
-        raise fail(DTypeError, "tensor", f"cannot take values of format {view.format!r} {name}; convert "
-                   f"them to one of {', '.join(DTYPES)}")
+        raise fail(
+            DTypeError,
+            "tensor",
+            f"cannot take values of format {view.format!r} {name}; convert "
+            f"them to one of {', '.join(DTYPES)}",
+        )
     shape = tuple(view.shape or ())
     if prod(shape) == 0:
         return memoryview(b""), shape, DTYPES[names[view.format]]
     if not view.c_contiguous:
-        view = memoryview(view.tobytes()).cast(view.format)
+        view = memoryview(view.tobytes()).cast(view.format)  # type: ignore[call-overload]
     return view, shape, DTYPES[names[view.format]]

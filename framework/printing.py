@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 def tensor_repr(t: Tensor) -> str:
-    """`tensor([[1., 2.]], dtype=..., backend=..., grad_fn=...)`, leaving out what is the default."""
+    """`tensor([[1., 2.]], dtype=..., backend=..., grad_fn=...)`, without the defaults."""
     import numpy as np
 
     values = t.detach().numpy()
-    body = np.array2string(values, separator=", ", prefix="tensor(", precision=4, threshold=1000,
-                           suppress_small=False)
+    body = np.array2string(
+        values, separator=", ", prefix="tensor(", precision=4, threshold=1000, suppress_small=False
+    )
     facts = []
     if t.dtype not in (DEFAULT, int64, bool_):
         facts.append(f"dtype={t.dtype!r}")

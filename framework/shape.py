@@ -11,8 +11,17 @@ from etude.backends.base import Pairs, Shape, row_major, window_count
 
 from .errors import ArgumentError, IndexOutOfRange, ShapeError, fail
 
-__all__ = ["broadcast", "check_axes", "check_axis", "check_size", "int_tuple", "normalize_padding",
-           "resolve_reshape", "row_major", "window_counts"]
+__all__ = [
+    "broadcast",
+    "check_axes",
+    "check_axis",
+    "check_size",
+    "int_tuple",
+    "normalize_padding",
+    "resolve_reshape",
+    "row_major",
+    "window_counts",
+]
 
 
 def broadcast(op: str, a: Shape, b: Shape) -> Shape:
@@ -24,7 +33,8 @@ def broadcast(op: str, a: Shape, b: Shape) -> Shape:
     for axis, (p, q) in enumerate(zip(left, right, strict=True)):
         if p != q and p != 1 and q != 1:
             raise fail(
-                ShapeError, op,
+                ShapeError,
+                op,
                 f"shapes {a} and {b} do not broadcast: sizes {p} and {q} meet at axis {axis - n}; "
                 "expected equal sizes or 1; reshape or unsqueeze one of them",
             )
@@ -39,8 +49,11 @@ def check_axis(op: str, axis: Any, ndim: int) -> int:
         raise fail(ArgumentError, op, f"expected an axis number, got {axis!r}") from None
     span = max(ndim, 1)
     if not -span <= i < span:
-        raise fail(IndexOutOfRange, op,
-                   f"axis {i} is out of range for {ndim} dimensions; use {-span} ... {span - 1}")
+        raise fail(
+            IndexOutOfRange,
+            op,
+            f"axis {i} is out of range for {ndim} dimensions; use {-span} ... {span - 1}",
+        )
     return i + span if i < 0 else i
 
 
@@ -80,32 +93,49 @@ def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
         raise fail(ArgumentError, op, f"expected a shape of whole numbers, got {size!r}") from None
     total = prod(old)
     if new.count(-1) > 1 or any(n < -1 for n in new):
-        raise fail(ArgumentError, op, f"shape {tuple(new)} may hold one -1 and no other negative size")
+        raise fail(
+            ArgumentError, op, f"shape {tuple(new)} may hold one -1 and no other negative size"
+        )
     if -1 in new:
         rest = -prod(new)
         if rest == 0 or total % rest:
-            raise fail(ShapeError, op, f"cannot fit {total} elements of shape {old} into {tuple(new)}; "
-                       "the sizes besides -1 must divide the number of elements")
+            raise fail(
+                ShapeError,
+                op,
+                f"cannot fit {total} elements of shape {old} into {tuple(new)}; "
+                "the sizes besides -1 must divide the number of elements",
+            )
         new[new.index(-1)] = total // rest
     if prod(new) != total:
-        raise fail(ShapeError, op, f"cannot fit {total} elements of shape {old} into {tuple(new)} "
-                   f"({prod(new)} elements); use -1 for one size to have it worked out")
+        raise fail(
+            ShapeError,
+            op,
+            f"cannot fit {total} elements of shape {old} into {tuple(new)} "
+            f"({prod(new)} elements); use -1 for one size to have it worked out",
+        )
     return tuple(new)
 
 
 def int_tuple(op: str, name: str, value: Any, n: int, least: int) -> Shape:
     """An argument given once or per spatial axis, as n whole numbers >= least."""
     try:
-        values = tuple(index(v) for v in value) if isinstance(value, (tuple, list)) else (
-            (index(value),) * n)
+        values = (
+            tuple(index(v) for v in value)
+            if isinstance(value, (tuple, list))
+            else ((index(value),) * n)
+        )
     except TypeError:
-        raise fail(ArgumentError, op, f"expected {name} as a whole number or {n} of them, got {value!r}"
-                   ) from None
+        raise fail(
+            ArgumentError, op, f"expected {name} as a whole number or {n} of them, got {value!r}"
+        ) from None
     if len(values) == 1:
         values *= n
     if len(values) != n or any(v < least for v in values):
-        raise fail(ArgumentError, op,
-                   f"expected {name} as one or {n} whole numbers >= {least}, got {value!r}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected {name} as one or {n} whole numbers >= {least}, got {value!r}",
+        )
     return values
 
 
@@ -117,12 +147,17 @@ def normalize_padding(
         return tuple((0, 0) for _ in kernel)
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise fail(ArgumentError, op, f"padding='same' needs stride 1, got {stride}; "
-                       "give the padding as numbers")
+            raise fail(
+                ArgumentError,
+                op,
+                f"padding='same' needs stride 1, got {stride}; give the padding as numbers",
+            )
         spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((s // 2, s - s // 2) for s in spans)
     if isinstance(padding, str):
-        raise fail(ArgumentError, op, f"expected padding 'same', 'valid' or numbers, got {padding!r}")
+        raise fail(
+            ArgumentError, op, f"expected padding 'same', 'valid' or numbers, got {padding!r}"
+        )
     return tuple((p, p) for p in int_tuple(op, "padding", padding, len(kernel), 0))
 
 
@@ -134,6 +169,10 @@ def window_counts(
     if any(n <= 0 for n in counts):
         padded = tuple(n + lo + hi for n, (lo, hi) in zip(size, padding, strict=True))
         span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-        raise fail(ShapeError, op, f"a window of {span} (kernel {kernel}, dilation {dilation}) does not "
-                   f"fit the padded input {padded}; use a smaller kernel or more padding")
+        raise fail(
+            ShapeError,
+            op,
+            f"a window of {span} (kernel {kernel}, dilation {dilation}) does not "
+            f"fit the padded input {padded}; use a smaller kernel or more padding",
+        )
     return counts

@@ -1,4 +1,4 @@
-"""Tensor: values on a backend, and their place in the graph. `creation.py` makes them, `ops/` compute."""
+"""Tensor: values on a backend, and their place in the graph."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from etude.backends.base import Backend, Buffer, Shape
-
 from etude.backends import registry
+from etude.backends.base import Backend, Buffer, Shape
 
 from . import autograd
 from .creation import arange, as_backend, eye, full, ones, tensor, zeros
@@ -31,8 +30,8 @@ class Tensor:
     """An n-dimensional array that remembers how it was computed.
 
     Made by `etude.tensor`, `etude.zeros` and the like; this constructor is internal. Attributes:
-    `shape`, `dtype`, `backend`, `requires_grad`, `grad` (after `backward`), and `buffer`, the values
-    in the backend's own form. `node` and `index` say which op's which output this is.
+    `shape`, `dtype`, `backend`, `requires_grad`, `grad` (after `backward`), and `buffer`, the
+    values in the backend's own form. `node` and `index` say which op's which output this is.
     """
 
     __array_ufunc__ = None  # so that ndarray + Tensor asks Tensor.__radd__ and keeps the gradient
@@ -102,7 +101,9 @@ class Tensor:
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
         if prod(self.shape) != 1:
-            raise fail(ShapeError, "item", f"expected one element, got shape {self.shape}; use tolist()")
+            raise fail(
+                ShapeError, "item", f"expected one element, got shape {self.shape}; use tolist()"
+            )
         return self.backend.to_host(self.buffer)[0]
 
     def tolist(self) -> Any:
@@ -110,10 +111,13 @@ class Tensor:
         return nested_list(self.backend.to_host(self.buffer), self.shape)
 
     def numpy(self) -> Any:
-        """A NumPy array with these values: read-only, sharing memory where the backend allows it."""
+        """A NumPy array with these values, read-only, sharing memory where the backend can."""
         if self.requires_grad:
-            raise fail(GradError, "numpy", "this tensor requires grad, and NumPy would lose the graph; "
-                       "use .detach().numpy()")
+            raise fail(
+                GradError,
+                "numpy",
+                "this tensor requires grad, and NumPy would lose the graph; use .detach().numpy()",
+            )
         return numpy_view(self)
 
     def __array__(self, dtype: Any = None, copy: Flag | None = None) -> Any:
@@ -126,8 +130,11 @@ class Tensor:
 
     def __bool__(self) -> Flag:
         if prod(self.shape) != 1:
-            raise fail(ShapeError, "bool", f"the truth of a tensor {self.shape} is ambiguous; "
-                       "use .any() or .all()")
+            raise fail(
+                ShapeError,
+                "bool",
+                f"the truth of a tensor {self.shape} is ambiguous; use .any() or .all()",
+            )
         return bool(self.item())
 
     def __float__(self) -> Real:
@@ -145,19 +152,30 @@ class Tensor:
         return bool((self == value).any().item())
 
     # graph --------------------------------------------------------------------------------------
-    def backward(self, gradient: Tensor | None = None, retain_graph: Flag | None = None,
-                 create_graph: Flag = False) -> None:
-        """Add the gradient of sum(gradient * self) to the `.grad` of every leaf (autograd.backward)."""
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: Flag | None = None,
+        create_graph: Flag = False,
+    ) -> None:
+        """Add the gradient of sum(gradient * self) to the `.grad` of every leaf."""
         autograd.backward(self, gradient, retain_graph, create_graph)
 
     def requires_grad_(self, requires_grad: Flag = True) -> Tensor:
         """Ask for gradients (floats only), or no longer. In place."""
         if self.node is not None:
-            raise fail(GradError, "requires_grad_", "this tensor was computed by an op; only leaves can "
-                       "change requires_grad; use .detach() for a leaf of its own")
+            raise fail(
+                GradError,
+                "requires_grad_",
+                "this tensor was computed by an op; only leaves can "
+                "change requires_grad; use .detach() for a leaf of its own",
+            )
         if requires_grad and not self.dtype.is_floating_point:
-            raise fail(DTypeError, "requires_grad_", f"only float tensors have gradients, got {self.dtype}; "
-                       "convert with .float()")
+            raise fail(
+                DTypeError,
+                "requires_grad_",
+                f"only float tensors have gradients, got {self.dtype}; convert with .float()",
+            )
         if requires_grad or self.requires_grad:
             self.requires_grad = requires_grad
         return self
@@ -172,7 +190,7 @@ class Tensor:
 
     # conversion ---------------------------------------------------------------------------------
     def to(self, *args: Any, dtype: Any = None, backend: Any = None) -> Tensor:
-        """Convert: `x.to("numpy")`, `x.to(etude.float64)`, `x.to("python", dtype=...)`, `x.to(other)`.
+        """Convert: `x.to("numpy")`, `x.to(etude.float64)`, `x.to(other)`, or both by name.
 
         Moving to another backend copies through the host; the gradient moves back.
         """
@@ -182,8 +200,12 @@ class Tensor:
             elif isinstance(a, Backend) or (isinstance(a, str) and a in registry.PATHS):
                 backend = a
             elif isinstance(a, str) and type(a) is not DType and a not in DTYPES:
-                raise fail(ArgumentError, "to", f"no backend or dtype is called {a!r}; "
-                           f"{nearest(a, [*registry.PATHS, *DTYPES])}")
+                raise fail(
+                    ArgumentError,
+                    "to",
+                    f"no backend or dtype is called {a!r}; "
+                    f"{nearest(a, [*registry.PATHS, *DTYPES])}",
+                )
             else:
                 dtype = a
         x = self if dtype is None else F.cast(self, dtype)
@@ -220,13 +242,21 @@ class Tensor:
 
     # changes in place ---------------------------------------------------------------------------
     def _replace(self, op: str, new: Tensor) -> Tensor:
-        """Take over the values of `new`. Buffers are immutable, so views made earlier keep theirs."""
+        """Take over `new`'s values. Buffers are immutable, so views made earlier keep theirs."""
         if self.node is not None:
-            raise fail(GradError, op, "cannot change a tensor that an op computed; use the result of "
-                       "the op without underscore")
+            raise fail(
+                GradError,
+                op,
+                "cannot change a tensor that an op computed; use the result of "
+                "the op without underscore",
+            )
         if self.requires_grad and autograd.recording.get():
-            raise fail(GradError, op, "a leaf that requires grad cannot be changed in place while the "
-                       "graph is recorded; wrap it in no_grad()")
+            raise fail(
+                GradError,
+                op,
+                "a leaf that requires grad cannot be changed in place while the "
+                "graph is recorded; wrap it in no_grad()",
+            )
         if new.shape != self.shape:
             raise fail(ShapeError, op, f"expected values of shape {self.shape}, got {new.shape}")
         new = new.detach().to(self.backend, dtype=self.dtype)
@@ -241,7 +271,9 @@ class Tensor:
 
     def fill_(self, value: Any) -> Tensor:
         """In place: every element becomes `value`."""
-        return self._replace("fill_", full(self.shape, value, dtype=self.dtype, backend=self.backend))
+        return self._replace(
+            "fill_", full(self.shape, value, dtype=self.dtype, backend=self.backend)
+        )
 
     def zero_(self) -> Tensor:
         """In place: every element becomes 0."""
@@ -257,7 +289,7 @@ class Tensor:
 
     def mul_(self, other: Any) -> Tensor:
         """In place: self * other."""
-        return self._replace("mul_", F.mul(self.detach(), other))
+        return self._replace("mul_", F.MUL(self.detach(), other))
 
     def div_(self, other: Any) -> Tensor:
         """In place: self / other."""
@@ -370,7 +402,7 @@ class Tensor:
 
     if TYPE_CHECKING:  # methods.py attaches every function whose first argument is a tensor
 
-        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
 
 
 from . import functional as F  # noqa: E402 - the operators above and the functions need each other

@@ -63,7 +63,7 @@ class LayoutDefaults(Tier1):
         return self.strided(x, shape, strides, 0, out)
 
     def keep(self, x: Buffer, like: Buffer, axes: Shape) -> Buffer:
-        """View a reduced buffer with its reduced axes back as ones, so that it broadcasts to `like`."""
+        """View a reduced buffer with its reduced axes back as ones: it broadcasts to `like`."""
         shape = tuple(1 if i in axes else n for i, n in enumerate(like.shape))
         return self.reshape(x, shape)
 
@@ -75,7 +75,7 @@ class LayoutDefaults(Tier1):
     def check_range(self, indices: Buffer, low: int, high: int) -> None:
         """Raise IndexError unless low <= every index < high."""
         axes = tuple(range(len(indices.shape)))
-        for name, bad in (("min", lambda v: v < low), ("max", lambda v: v >= high)):
+        for name in ("min", "max"):
             value = self.to_host(self.reduce(name, indices, axes))[0]
-            if bad(value):
+            if not low <= value < high:
                 raise IndexError(f"index {value} is out of range {low} ... {high - 1}")

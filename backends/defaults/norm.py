@@ -1,7 +1,7 @@
 """Batch normalisation in training mode, forward and gradient (Ioffe & Szegedy 2015, algorithm 1).
 
-    mean_c = E[x_c],  var_c = E[(x_c - mean_c)^2],  xhat = (x - mean) / sqrt(var + eps),
-    y = w xhat + b          over all axes but 1 of x (N, C, ...)
+mean_c = E[x_c],  var_c = E[(x_c - mean_c)^2],  xhat = (x - mean) / sqrt(var + eps),
+y = w xhat + b          over all axes but 1 of x (N, C, ...)
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ LOWEST: dict[str, Number] = {
 def window_positions(
     size: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape
 ) -> array[int]:
-    """Flat position in the plane of each window element: (prod(kernel), L) row-major, -1 in padding."""
+    """Flat plane position of each window element: (prod(kernel), L) row-major, -1 in padding."""
     counts = tuple(map(window_count, size, kernel, stride, padding, dilation))
     steps = row_major(size)
     positions = array("q")
@@ -75,7 +75,7 @@ class PoolDefaults(LayoutDefaults):
         return self.reshape(gx, x_shape)
 
     def max_pool_pick(self, x: Buffer, positions: Buffer, out: Buffer = None) -> Buffer:
-        """The elements of x (N, C, *S) at `positions` (N, C, *out): the transpose of max_pool_grad."""
+        """Elements of x (N, C, *S) at `positions` (N, C, *out): max_pool_grad's transpose."""
         planes, size = prod(x.shape[:2]), prod(x.shape[2:])
         rows = self._plane_rows(positions, planes, size)
         flat = None if out is None else self.reshape(out, (rows.shape[0], 1))

@@ -1,6 +1,6 @@
 """Softmax, log-softmax and the fused softmax + cross-entropy, each with its gradient.
 
-    softmax(x)_i = exp(x_i - m) / sum_j exp(x_j - m),  m = max(x)     (the shift avoids overflow)
+softmax(x)_i = exp(x_i - m) / sum_j exp(x_j - m),  m = max(x)     (the shift avoids overflow)
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SoftmaxDefaults(LayoutDefaults):
         return self.binary("sub", g, self.binary("mul", p, total, p), p if out is None else out)
 
     def cross_entropy(self, x: Buffer, labels: Buffer) -> tuple[Buffer, Buffer]:
-        """Losses (N,) = -log softmax(x)[labels] and the softmax (N, C), from x (N, C), labels (N,) int64.
+        """Losses -log softmax(x)[labels] (N,) and softmax (N, C), of x (N, C), labels (N,) int64.
 
         Raises IndexError for a label outside 0 ... C-1.
         """
@@ -61,14 +61,14 @@ class SoftmaxDefaults(LayoutDefaults):
         return self.binary("sub", gp, self.reshape(hot, (n, c)), gp if out is None else out)
 
     def _shifted(self, x: Buffer, axis: int) -> Buffer:
-        """x minus its maximum; a maximum of +-inf counts as 0, so that -inf rows end as nan, not inf."""
+        """x minus its maximum along `axis`."""
         if x.shape[axis] == 0:
             return self.unary("abs", x)
         m = self.reduce("max", x, (axis,))
         return self.binary("sub", x, self.keep(m, x, (axis,)))
 
     def _label_rows(self, labels: Buffer, classes: int) -> Buffer:
-        """Flat positions n*C + labels[n]; checked, because a wrong label would read a neighbour's row."""
+        """Flat positions n*C + labels[n], checked: a wrong label would read another row."""
         n = labels.shape[0]
         if n:
             self.check_range(labels, 0, classes)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..autograd import apply
 from ..errors import ArgumentError, DTypeError, ShapeError, fail
 from ..ops import sampling
-from ..ops.elementwise import clamp
 from ..ops.index import index_select, take_rows
 from ..ops.layout import Pad, expand, narrow, reshape
+from ..ops.pointwise import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -29,7 +29,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     if not training or p == 0.0:
         return input
     if not input.dtype.is_floating_point:
-        raise fail(DTypeError, "dropout", f"expected a float tensor, got {input.dtype}; use .float()")
+        raise fail(
+            DTypeError, "dropout", f"expected a float tensor, got {input.dtype}; use .float()"
+        )
     if p == 1.0:
         return input * 0.0
     u = sampling.rand(input.shape, dtype=input.dtype, backend=input.backend)
@@ -41,7 +43,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
     The row at `padding_idx` gets no gradient.
     """
-    from ..ops.elementwise import where
+    from ..ops.elementwise import select
     from ..ops.index import as_indices, check_indices
 
     indices = as_indices("embedding", input, weight)
@@ -52,11 +54,13 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if padding_idx is None:
         return y
     row = padding_idx % weight.shape[0]
-    return where((indices == row).unsqueeze(-1), y.detach(), y)  # type: ignore[no-any-return]
+    return select((indices == row).unsqueeze(-1), y.detach(), y)
 
 
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Pad the last axes: (left, right) of the last, then (top, bottom) of the one before, and so on.
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Pad the last axes: (left, right) of the last, then (top, bottom) of the one before, ...
 
     mode "constant" writes `value`; "reflect" mirrors without repeating the border; "replicate"
     repeats the border (deck D0's copy-border); "circular" wraps around. Negative numbers crop
@@ -66,8 +70,11 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "constant":
         return _constant(input, pairs, 0.0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
-        raise fail(ArgumentError, "pad", "expected mode 'constant', 'reflect', 'replicate' or "
-                   f"'circular', got {mode!r}")
+        raise fail(
+            ArgumentError,
+            "pad",
+            f"expected mode 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}",
+        )
     if value is not None:
         raise fail(ArgumentError, "pad", f"mode {mode!r} takes no value, got {value}")
     for axis, (lo, hi) in enumerate(pairs):
@@ -79,8 +86,12 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 def _pairs(x: Tensor, pad: Sequence[int]) -> list[tuple[int, int]]:
     numbers = list(pad)
     if len(numbers) % 2 or len(numbers) > 2 * len(x.shape):
-        raise fail(ArgumentError, "pad", f"expected (before, after) for at most {len(x.shape)} axes, "
-                   f"last axis first, got {tuple(pad)}")
+        raise fail(
+            ArgumentError,
+            "pad",
+            f"expected (before, after) for at most {len(x.shape)} axes, "
+            f"last axis first, got {tuple(pad)}",
+        )
     given = [(numbers[i], numbers[i + 1]) for i in range(0, len(numbers), 2)]
     return [(0, 0)] * (len(x.shape) - len(given)) + given[::-1]
 
@@ -89,8 +100,11 @@ def _constant(x: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
     for axis, (lo, hi) in enumerate(pairs):
         keep = x.shape[axis] + min(lo, 0) + min(hi, 0)
         if keep < 0:
-            raise fail(ArgumentError, "pad", f"padding {(lo, hi)} crops more than axis {axis} of size "
-                       f"{x.shape[axis]} holds")
+            raise fail(
+                ArgumentError,
+                "pad",
+                f"padding {(lo, hi)} crops more than axis {axis} of size {x.shape[axis]} holds",
+            )
         x = narrow(x, axis, max(-lo, 0), keep)
     grow = tuple((max(lo, 0), max(hi, 0)) for lo, hi in pairs)
     return apply(Pad(grow, value), x) if any(map(any, grow)) else x
@@ -100,8 +114,12 @@ def _border(mode: str, size: int, lo: int, hi: int) -> list[int]:
     """Which element each position of the padded axis shows."""
     limit = {"reflect": size - 1, "circular": size, "replicate": lo + hi if size else 0}[mode]
     if lo < 0 or hi < 0 or lo > limit or hi > limit:
-        raise fail(ArgumentError, "pad", f"mode {mode!r} cannot pad an axis of size {size} by {(lo, hi)}; "
-                   f"expected 0 ... {limit}")
+        raise fail(
+            ArgumentError,
+            "pad",
+            f"mode {mode!r} cannot pad an axis of size {size} by {(lo, hi)}; "
+            f"expected 0 ... {limit}",
+        )
     places = range(-lo, size + hi)
     if mode == "circular":
         return [i % size for i in places]
@@ -124,4 +142,3 @@ def view(input: Tensor, *shape: Any) -> Tensor:
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of another tensor."""
     return expand(input, other.shape)
-

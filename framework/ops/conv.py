@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
 class ConvOp(Op):
     """What the three share: geometry, names and cost."""
 
-    def __init__(self, name: str, stride: Shape, padding: Pairs, dilation: Shape, groups: int) -> None:
+    def __init__(
+        self, name: str, stride: Shape, padding: Pairs, dilation: Shape, groups: int
+    ) -> None:
         self.name = name
         self.geometry = (stride, padding, dilation, groups)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         """2 * N * O * L * (C / groups) * prod(kernel), for the forward pass and both gradients."""
         return self._macs(inputs, outputs) * 2
 
-    def _macs(self, inputs: Any, outputs: Any) -> int:
+    def _macs(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         raise NotImplementedError
 
 
@@ -38,21 +41,36 @@ class Conv(ConvOp):
     def infer(self, *inputs: Any) -> Spec:
         x, w = inputs[:2]
         stride, padding, dilation, groups = self.geometry
-        rank, letters = len(stride), "DHW"[-len(stride):]
+        rank, letters = len(stride), "DHW"[-len(stride) :]
         sizes = ", ".join(letters)
         if len(w.shape) != rank + 2:
-            raise fail(ShapeError, self.name, f"expected a weight (O, C/groups, {sizes}), got {w.shape}")
+            raise fail(
+                ShapeError, self.name, f"expected a weight (O, C/groups, {sizes}), got {w.shape}"
+            )
         if len(x.shape) != rank + 2:
-            raise fail(ShapeError, self.name, f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
-                       f"{w.shape}, got {x.shape}; add a batch axis with x.unsqueeze(0)?")
+            raise fail(
+                ShapeError,
+                self.name,
+                f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
+                f"{w.shape}, got {x.shape}; add a batch axis with x.unsqueeze(0)?",
+            )
         if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
-            fix = "use in_channels=1 or convert to RGB" if x.shape[1] == 1 else (
-                f"use in_channels={x.shape[1]}")
-            raise fail(ShapeError, self.name, f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
-                       f"{w.shape} and groups={groups} (which must divide both channel counts), "
-                       f"got {x.shape}; {fix}")
+            fix = (
+                "use in_channels=1 or convert to RGB"
+                if x.shape[1] == 1
+                else (f"use in_channels={x.shape[1]}")
+            )
+            raise fail(
+                ShapeError,
+                self.name,
+                f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
+                f"{w.shape} and groups={groups} (which must divide both channel counts), "
+                f"got {x.shape}; {fix}",
+            )
         if len(inputs) == 3 and inputs[2].shape != w.shape[:1]:
-            raise fail(ShapeError, self.name, f"expected a bias ({w.shape[0]},), got {inputs[2].shape}")
+            raise fail(
+                ShapeError, self.name, f"expected a bias ({w.shape[0]},), got {inputs[2].shape}"
+            )
         counts = window_counts(self.name, x.shape[2:], w.shape[2:], stride, padding, dilation)
         return (x.shape[0], w.shape[0], *counts), x.dtype
 
@@ -69,15 +87,16 @@ class Conv(ConvOp):
         axes = (0, *range(2, len(g.shape)))
         return gx, gw, sum_(g, axes) if needs(inputs[2]) else None
 
-    def _macs(self, inputs: Any, outputs: Any) -> int:
+    def _macs(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(outputs[0][0]) * prod(inputs[1][0][1:])
 
 
 class ConvInputGrad(ConvOp):
     """The gradient for x from g (N, O, *out) and w; also the transposed convolution."""
 
-    def __init__(self, name: str, stride: Shape, padding: Pairs, dilation: Shape, groups: int,
-                 x_shape: Shape) -> None:
+    def __init__(
+        self, name: str, stride: Shape, padding: Pairs, dilation: Shape, groups: int, x_shape: Shape
+    ) -> None:
         super().__init__(name, stride, padding, dilation, groups)
         self.x_shape = x_shape
 
@@ -93,15 +112,16 @@ class ConvInputGrad(ConvOp):
         gw = apply(ConvWeightGrad(self.name, *self.geometry, w.shape), g, h) if needs(w) else None
         return gh, gw
 
-    def _macs(self, inputs: Any, outputs: Any) -> int:
+    def _macs(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(inputs[0][0]) * prod(inputs[1][0][1:])
 
 
 class ConvWeightGrad(ConvOp):
     """The gradient for w from x and g (N, O, *out)."""
 
-    def __init__(self, name: str, stride: Shape, padding: Pairs, dilation: Shape, groups: int,
-                 w_shape: Shape) -> None:
+    def __init__(
+        self, name: str, stride: Shape, padding: Pairs, dilation: Shape, groups: int, w_shape: Shape
+    ) -> None:
         super().__init__(name, stride, padding, dilation, groups)
         self.w_shape = w_shape
 
@@ -117,18 +137,28 @@ class ConvWeightGrad(ConvOp):
         gh = apply(Conv(self.name, *self.geometry), x, g) if needs(h) else None
         return gx, gh
 
-    def _macs(self, inputs: Any, outputs: Any) -> int:
+    def _macs(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(inputs[1][0]) * prod(self.w_shape[1:])
 
 
-def _conv(name: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any,
-          padding: Any, dilation: Any, groups: int) -> Tensor:
+def _conv(
+    name: str,
+    rank: int,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Tensor:
     strides = int_tuple(name, "stride", stride, rank, 1)
     dilations = int_tuple(name, "dilation", dilation, rank, 1)
     _check_groups(name, groups)
     kernel = tuple(weight.shape[2:])
-    pairs = normalize_padding(name, padding, kernel if len(kernel) == rank else (1,) * rank,
-                              strides, dilations)
+    pairs = normalize_padding(
+        name, padding, kernel if len(kernel) == rank else (1,) * rank, strides, dilations
+    )
     given = [x, weight] if bias is None else [x, weight, bias]
     given = _same_float(name, *given)
     single = len(x.shape) == rank + 1
@@ -143,49 +173,94 @@ def _check_groups(name: str, groups: Any) -> None:
         raise fail(ArgumentError, name, f"expected groups >= 1, got {groups!r}")
 
 
-def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
-           padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Cross-correlation of (N, C, L) with (O, C/groups, K)."""
     return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
-           padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Cross-correlation of (N, C, H, W) with (O, C/groups, K, L).
 
     y[n, o, i, j] = b[o] + sum_{c,k,l} w[o,c,k,l] x[n, c, i*stride - pad + k*dilation, ...]
 
-    Output size: floor((H + 2 pad - dilation (K - 1) - 1) / stride) + 1. `padding` is a number, a pair,
-    "valid" or "same". A true (flipped) convolution is `conv2d(x, w.flip(-2, -1))`. (Decks D0, D3, D4.)
+    Output size: floor((H + 2 pad - dilation (K - 1) - 1) / stride) + 1. `padding` is a number, a
+    pair, "valid" or "same". A true (flipped) convolution is `conv2d(x, w.flip(-2, -1))`. (Decks
+    D0, D3, D4.)
     """
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
-           padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Cross-correlation of (N, C, D, H, W) with (O, C/groups, *K)."""
     return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
-def _conv_transpose(name: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any,
-                    padding: Any, output_padding: Any, groups: int, dilation: Any) -> Tensor:
+def _conv_transpose(
+    name: str,
+    rank: int,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Tensor:
     s = int_tuple(name, "stride", stride, rank, 1)
     d = int_tuple(name, "dilation", dilation, rank, 1)
     p = int_tuple(name, "padding", padding, rank, 0)
     extra = int_tuple(name, "output_padding", output_padding, rank, 0)
     _check_groups(name, groups)
     if any(e >= max(a, b) for e, a, b in zip(extra, s, d, strict=True)):
-        raise fail(ArgumentError, name, f"expected output_padding {extra} smaller than stride {s} or "
-                   f"dilation {d}")
+        raise fail(
+            ArgumentError,
+            name,
+            f"expected output_padding {extra} smaller than stride {s} or dilation {d}",
+        )
     single = len(x.shape) == rank + 1
     given = _same_float(name, *([x, weight] if bias is None else [x, weight, bias]))
     h = given[0].unsqueeze(0) if single else given[0]
-    if len(weight.shape) != rank + 2 or len(h.shape) != rank + 2 or h.shape[1] != weight.shape[0] or (
-            h.shape[1] % groups):
-        raise fail(ShapeError, name, f"expected x (N, C, ...) and weight (C, O/groups, ...) of {rank} "
-                   f"spatial axes with C divisible by groups={groups}, got {x.shape} and {weight.shape}")
-    size = tuple((n - 1) * a - 2 * b + c * (k - 1) + e + 1 for n, a, b, c, k, e in zip(
-        h.shape[2:], s, p, d, weight.shape[2:], extra, strict=True))
+    if (
+        len(weight.shape) != rank + 2
+        or len(h.shape) != rank + 2
+        or h.shape[1] != weight.shape[0]
+        or (h.shape[1] % groups)
+    ):
+        raise fail(
+            ShapeError,
+            name,
+            f"expected x (N, C, ...) and weight (C, O/groups, ...) of {rank} "
+            f"spatial axes with C divisible by groups={groups}, got {x.shape} and {weight.shape}",
+        )
+    size = tuple(
+        (n - 1) * a - 2 * b + c * (k - 1) + e + 1
+        for n, a, b, c, k, e in zip(h.shape[2:], s, p, d, weight.shape[2:], extra, strict=True)
+    )
     if any(n <= 0 for n in size):
         raise fail(ShapeError, name, f"the output would have size {size}; use less padding")
     pairs = tuple((b, b) for b in p)
@@ -200,25 +275,76 @@ def _conv_transpose(name: str, rank: int, x: Tensor, weight: Tensor, bias: Tenso
     return y.squeeze(0) if single else y
 
 
-def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
-                     padding: Any = 0, output_padding: Any = 0, groups: int = 1,
-                     dilation: Any = 1) -> Tensor:
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of conv1d: weight (C, O/groups, K)."""
-    return _conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding,
-                           output_padding, groups, dilation)
+    return _conv_transpose(
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
 
 
-def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
-                     padding: Any = 0, output_padding: Any = 0, groups: int = 1,
-                     dilation: Any = 1) -> Tensor:
-    """The transpose of conv2d: weight (C, O/groups, K, L), size (H - 1) stride - 2 pad + K + extra."""
-    return _conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding,
-                           output_padding, groups, dilation)
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transpose of conv2d: weight (C, O/groups, K, L), size (H-1) stride - 2 pad + K + extra."""
+    return _conv_transpose(
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
 
 
-def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
-                     padding: Any = 0, output_padding: Any = 0, groups: int = 1,
-                     dilation: Any = 1) -> Tensor:
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of conv3d: weight (C, O/groups, *K)."""
-    return _conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding,
-                           output_padding, groups, dilation)
+    return _conv_transpose(
+        "conv_transpose3d",
+        3,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from operator import index
 from math import prod
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from .. import tensor as _tensor
@@ -12,7 +12,7 @@ from ..dtypes import bool_, int64
 from ..errors import ArgumentError, IndexOutOfRange, ShapeError, fail
 from ..shape import broadcast, row_major
 from . import index as _index
-from .elementwise import where
+from .elementwise import select
 from .layout import Strided, expand, permute, reshape
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> Tensor:
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = reshape(value, value.shape[lead:])
     if broadcast(OP, chosen.shape, value.shape) != chosen.shape:
-        raise fail(ShapeError, OP, f"cannot write a value {value.shape} into a place {chosen.shape}")
+        raise fail(
+            ShapeError, OP, f"cannot write a value {value.shape} into a place {chosen.shape}"
+        )
     flat = reshape(expand(value, chosen.shape), -1)
     return _index.put_flat(x, reshape(chosen, -1), flat)
 
@@ -64,8 +66,12 @@ def _as_part(p: Any, x: Tensor) -> Any:
     try:
         return index(p)
     except TypeError:
-        raise fail(ArgumentError, OP, f"cannot index with {p!r}; expected a whole number, a slice, "
-                   "None, ..., or an integer or bool tensor, array or list") from None
+        raise fail(
+            ArgumentError,
+            OP,
+            f"cannot index with {p!r}; expected a whole number, a slice, "
+            "None, ..., or an integer or bool tensor, array or list",
+        ) from None
 
 
 def _width(p: Any) -> int:
@@ -82,8 +88,11 @@ def _complete(parts: list[Any], x: Tensor) -> list[Any]:
         raise fail(ArgumentError, OP, "a key may hold ... once")
     used = sum(map(_width, parts))
     if used > len(x.shape):
-        raise fail(IndexOutOfRange, OP, f"{used} indices for {len(x.shape)} dimensions, shape "
-                   f"{x.shape}; use fewer indices")
+        raise fail(
+            IndexOutOfRange,
+            OP,
+            f"{used} indices for {len(x.shape)} dimensions, shape {x.shape}; use fewer indices",
+        )
     at = dots[0] if dots else len(parts)
     fill = [slice(None)] * (len(x.shape) - used)
     parts = parts[:at] + fill + parts[at + 1 :]
@@ -93,10 +102,17 @@ def _complete(parts: list[Any], x: Tensor) -> list[Any]:
         if isinstance(p, _tensor.Tensor) and p.dtype is bool_:
             size = x.shape[axis : axis + len(p.shape)]
             if p.shape != size:
-                raise fail(ShapeError, OP, f"a mask {p.shape} does not fit the axes {size} of shape "
-                           f"{x.shape}; expected equal sizes")
-            out.extend(_index.nonzero(p, as_tuple=True) if p.shape else [None, _index.nonzero(
-                reshape(p, 1), as_tuple=True)[0]])
+                raise fail(
+                    ShapeError,
+                    OP,
+                    f"a mask {p.shape} does not fit the axes {size} of shape "
+                    f"{x.shape}; expected equal sizes",
+                )
+            out.extend(
+                _index.nonzero(p, as_tuple=True)
+                if p.shape
+                else [None, _index.nonzero(reshape(p, 1), as_tuple=True)[0]]
+            )
         else:
             out.append(p)
         axis += _width(p)
@@ -109,7 +125,7 @@ def _as_array(p: Any, x: Tensor) -> Any:
 
 
 def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
-    """Apply None, slices and numbers as one strided copy; keep arrays by their axis in the result."""
+    """Apply None, slices and numbers as one strided copy; keep arrays by their axis in it."""
     strides, offset, axis = row_major(x.shape), 0, 0
     shape: list[int] = []
     steps: list[int] = []
@@ -120,8 +136,10 @@ def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
             shape.append(1)
             steps.append(0)
             continue
-        size, step = x.shape[axis] if axis < len(x.shape) else 1, (
-            strides[axis] if axis < len(x.shape) else 0)
+        size, step = (
+            x.shape[axis] if axis < len(x.shape) else 1,
+            (strides[axis] if axis < len(x.shape) else 0),
+        )
         if isinstance(p, _tensor.Tensor):
             arrays[len(shape)] = p
             shape.append(size)
@@ -135,8 +153,12 @@ def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
             steps.append(jump * step)
         else:
             if not -size <= p < size:
-                raise fail(IndexOutOfRange, OP, f"index {p} is out of range for axis {axis} of size "
-                           f"{size}; use {-size} ... {size - 1}")
+                raise fail(
+                    IndexOutOfRange,
+                    OP,
+                    f"index {p} is out of range for axis {axis} of size "
+                    f"{size}; use {-size} ... {size - 1}",
+                )
             offset += (p + size if p < 0 else p) * step
             whole = False
         axis += 1
@@ -183,6 +205,6 @@ def _flat_index(arrays: dict[int, Tensor], sizes: list[int], shape: tuple[int, .
     total: Any = None
     for a, size, step in zip(arrays.values(), sizes, row_major(tuple(sizes)), strict=True):
         _index.check_indices(OP, a, size, -size)
-        part = where(a < 0, a + size, a) * step
+        part = select(a < 0, a + size, a) * step
         total = part if total is None else total + part
     return expand(total, shape)

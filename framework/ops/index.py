@@ -13,7 +13,7 @@ from ..autograd import Op, Spec, apply
 from ..dtypes import bool_, int32, int64
 from ..errors import ArgumentError, DTypeError, IndexOutOfRange, ShapeError, fail
 from ..shape import check_axis, row_major
-from .elementwise import where
+from .elementwise import as_tensor_operand, select
 from .layout import expand, movedim, reshape
 from .reduce import argsort, sum_
 
@@ -41,7 +41,7 @@ class TakeRows(Op):
         x, indices = inputs
         return apply(AddRows(x.shape[0]), g, indices), None
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 0
 
 
@@ -70,10 +70,15 @@ def as_indices(op: str, indices: Any, like: Tensor) -> Tensor:
     """An int64 tensor on the backend of `like`."""
     t = indices
     if not isinstance(t, _tensor.Tensor):
-        t = _tensor.tensor(indices, dtype=int64 if _is_empty(indices) else None, backend=like.backend)
+        t = _tensor.tensor(
+            indices, dtype=int64 if _is_empty(indices) else None, backend=like.backend
+        )
     if t.dtype not in (int32, int64):
-        raise fail(DTypeError, op, f"expected indices of int64 or int32, got {t.dtype}; "
-                   "convert with .to(etude.int64)")
+        raise fail(
+            DTypeError,
+            op,
+            f"expected indices of int64 or int32, got {t.dtype}; convert with .to(etude.int64)",
+        )
     return t.to(int64)
 
 
@@ -116,8 +121,12 @@ def _positions(op: str, shape: tuple[int, ...], axis: int, index: Tensor) -> Ten
     size = index.shape
     others = [i for i in range(len(shape)) if i != axis]
     if len(size) != len(shape) or any(size[i] > shape[i] for i in others):
-        raise fail(ShapeError, op, f"expected an index of {len(shape)} axes, no longer than {shape} "
-                   f"outside axis {axis}; got {size}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected an index of {len(shape)} axes, no longer than {shape} "
+            f"outside axis {axis}; got {size}",
+        )
     check_indices(op, index, shape[axis])
     strides = row_major(shape)
     flat = index * strides[axis]
@@ -145,8 +154,11 @@ def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tenso
         return gather(reshape(input, -1), 0, reshape(index, -1))
     axis = check_axis("take_along_dim", dim, len(input.shape))
     if len(index.shape) != len(input.shape):
-        raise fail(ShapeError, "take_along_dim", f"expected as many axes as the input {input.shape}, "
-                   f"got {index.shape}")
+        raise fail(
+            ShapeError,
+            "take_along_dim",
+            f"expected as many axes as the input {input.shape}, got {index.shape}",
+        )
     pairs = list(enumerate(zip(input.shape, index.shape, strict=True)))
     wide = [m if i == axis else max(n, m) if n and m else 0 for i, (n, m) in pairs]
     long = [n if i == axis else max(n, m) if n and m else 0 for i, (n, m) in pairs]
@@ -164,7 +176,7 @@ def scatter_add(input: Tensor, dim: int, index: Any, src: Tensor) -> Tensor:
 
 
 def scatter(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
-    """x with src (a Tensor or a number) written at the positions of `index`; the last one counts."""
+    """x with src (a Tensor or a number) written at the positions of `index`; the last counts."""
     indices = as_indices("scatter", index, input)
     axis = check_axis("scatter", dim, len(input.shape))
     flat = _positions("scatter", input.shape, axis, indices)
@@ -178,9 +190,13 @@ def scatter(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
 def _corner(op: str, src: Tensor, index: Tensor) -> Tensor:
     """The part of src that the index covers."""
     if len(src.shape) != len(index.shape) or any(
-            s < i for s, i in zip(src.shape, index.shape, strict=True)):
-        raise fail(ShapeError, op, f"expected src at least as large as the index {index.shape}, "
-                   f"got {src.shape}")
+        s < i for s, i in zip(src.shape, index.shape, strict=True)
+    ):
+        raise fail(
+            ShapeError,
+            op,
+            f"expected src at least as large as the index {index.shape}, got {src.shape}",
+        )
     return getitem(src, tuple(slice(0, n) for n in index.shape))
 
 
@@ -203,7 +219,7 @@ def put_flat(x: Tensor, positions: Tensor, values: Tensor) -> Tensor:
     if x.dtype is bool_:
         column = column.to(int64)
     put = reshape(apply(AddRows(size), column, at), x.shape)
-    return where(hit, put.to(x.dtype), x)
+    return select(hit, put.to(x.dtype), x)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -224,13 +240,23 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return stack(columns, 1)
 
 
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """input where condition holds, else other, broadcast; with one argument, `nonzero`."""
+    if input is None and other is None:
+        return nonzero(as_tensor_operand("where", condition), as_tuple=True)
+    return select(condition, input, other)
+
+
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     """x with `value` where the mask is true."""
-    filled = where(mask, value, input)
+    filled = select(mask, value, input)
     if filled.dtype is not input.dtype:
-        raise fail(DTypeError, "masked_fill", f"the value {value!r} does not fit {input.dtype}; "
-                   "convert the input first")
-    return filled  # type: ignore[no-any-return]
+        raise fail(
+            DTypeError,
+            "masked_fill",
+            f"the value {value!r} does not fit {input.dtype}; convert the input first",
+        )
+    return filled
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -246,12 +272,16 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     labels = as_indices("one_hot", tensor, tensor)
     if num_classes < 0:
         if prod(labels.shape) == 0:
-            raise fail(ArgumentError, "one_hot", "cannot tell the number of classes of no labels; "
-                       "pass num_classes")
+            raise fail(
+                ArgumentError,
+                "one_hot",
+                "cannot tell the number of classes of no labels; pass num_classes",
+            )
         num_classes = int(labels.amax().item()) + 1
     check_indices("one_hot", labels, num_classes)
     classes = _tensor.arange(num_classes, backend=labels.backend)
-    return (labels.unsqueeze(-1) == classes).to(int64)
+    hot: Tensor = labels.unsqueeze(-1) == classes
+    return hot.to(int64)
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -269,7 +299,7 @@ def _triangle(op: str, x: Tensor, keep: Any) -> Tensor:
         raise fail(ShapeError, op, f"expected at least two axes, got {x.shape}")
     row = _tensor.arange(x.shape[-2], backend=x.backend).unsqueeze(1)
     mask = keep(row, _tensor.arange(x.shape[-1], backend=x.backend))
-    return where(mask, x, _tensor.zeros((), dtype=x.dtype, backend=x.backend))  # type: ignore[no-any-return]
+    return select(mask, x, _tensor.zeros((), dtype=x.dtype, backend=x.backend))
 
 
 from .getitem import getitem  # noqa: E402 - getitem is built on take_rows and nonzero

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Movement(Op):
     """An op that moves values and computes nothing."""
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 0
 
 
@@ -133,8 +133,12 @@ class Cat(Movement):
         for x in inputs[1:]:
             rest = [n for i, n in enumerate(x.shape) if i != self.axis]
             if len(x.shape) != len(shape) or rest != shape[: self.axis] + shape[self.axis + 1 :]:
-                raise fail(ShapeError, "cat", f"shapes {tuple(shape)} and {x.shape} differ outside "
-                           f"axis {self.axis}; expected equal sizes there")
+                raise fail(
+                    ShapeError,
+                    "cat",
+                    f"shapes {tuple(shape)} and {x.shape} differ outside "
+                    f"axis {self.axis}; expected equal sizes there",
+                )
         shape[self.axis] = sum(x.shape[self.axis] for x in inputs)
         return tuple(shape), inputs[0].dtype
 
@@ -188,8 +192,12 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     order = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
     axes = tuple(check_axis("permute", a, len(input.shape)) for a in order)
     if sorted(axes) != list(range(len(input.shape))):
-        raise fail(ArgumentError, "permute", f"expected each of {len(input.shape)} axes once, "
-                   f"got {tuple(order)} for shape {input.shape}")
+        raise fail(
+            ArgumentError,
+            "permute",
+            f"expected each of {len(input.shape)} axes once, "
+            f"got {tuple(order)} for shape {input.shape}",
+        )
     return input if axes == tuple(range(len(axes))) else apply(Permute(axes), input)
 
 
@@ -211,8 +219,11 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     src = [check_axis("movedim", a, n) for a in src]
     dst = [check_axis("movedim", a, n) for a in dst]
     if len(src) != len(dst) or len(set(src)) != len(src) or len(set(dst)) != len(dst):
-        raise fail(ArgumentError, "movedim", f"expected as many distinct sources as destinations, "
-                   f"got {source} and {destination}")
+        raise fail(
+            ArgumentError,
+            "movedim",
+            f"expected as many distinct sources as destinations, got {source} and {destination}",
+        )
     rest = iter(i for i in range(n) if i not in src)
     order = [src[dst.index(i)] if i in dst else next(rest) for i in range(n)]
     return permute(input, order)
@@ -223,11 +234,16 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     lead = len(given) - len(input.shape)
     old = (1,) * lead + input.shape
-    new = tuple(o if n == -1 and i >= lead else n
-                for i, (n, o) in enumerate(zip(given, old, strict=False)))
+    new = tuple(
+        o if n == -1 and i >= lead else n for i, (n, o) in enumerate(zip(given, old, strict=False))
+    )
     if lead < 0 or any(o != n and o != 1 for o, n in zip(old, new, strict=True)):
-        raise fail(ShapeError, "expand", f"cannot expand {input.shape} to {tuple(given)}; "
-                   "only axes of size 1 grow, and new axes come in front")
+        raise fail(
+            ShapeError,
+            "expand",
+            f"cannot expand {input.shape} to {tuple(given)}; "
+            "only axes of size 1 grow, and new axes come in front",
+        )
     check_size("expand", new)
     return input if new == input.shape else apply(Expand(new), input)
 
@@ -272,8 +288,12 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     size = input.shape[axis]
     begin = index(start) + (size if start < 0 else 0)
     if length < 0 or begin < 0 or begin + length > size:
-        raise fail(IndexOutOfRange, "narrow", f"start {start} and length {length} leave the axis "
-                   f"of size {size}; expected 0 <= start and start + length <= {size}")
+        raise fail(
+            IndexOutOfRange,
+            "narrow",
+            f"start {start} and length {length} leave the axis "
+            f"of size {size}; expected 0 <= start and start + length <= {size}",
+        )
     if length == size:
         return input
     strides = row_major(input.shape)
@@ -303,7 +323,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     if not xs:
         raise fail(ArgumentError, "cat", "expected at least one tensor, got none")
     if any(not x.shape for x in xs):
-        raise fail(ShapeError, "cat", "a 0-d tensor has no axis to join; use stack, or reshape to (1,)")
+        raise fail(
+            ShapeError, "cat", "a 0-d tensor has no axis to join; use stack, or reshape to (1,)"
+        )
     dtype = xs[0].dtype
     for x in xs[1:]:
         dtype = promote(dtype, x.dtype)
@@ -322,8 +344,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat([unsqueeze(x, axis) for x in xs], axis)
 
 
-def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
-          ) -> tuple[Tensor, ...]:
+def split(
+    tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     """Parts of a given size (the last may be smaller), or of the given sizes."""
     axis = check_axis("split", dim, len(tensor.shape))
     size = tensor.shape[axis]
@@ -335,8 +358,11 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     else:
         sizes = list(split_size_or_sections)
         if sum(sizes) != size or any(n < 0 for n in sizes):
-            raise fail(ArgumentError, "split", f"sizes {sizes} do not add up to {size}, the size of "
-                       f"axis {axis}")
+            raise fail(
+                ArgumentError,
+                "split",
+                f"sizes {sizes} do not add up to {size}, the size of axis {axis}",
+            )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(narrow(tensor, axis, s, n) for s, n in zip(starts, sizes, strict=True))
 

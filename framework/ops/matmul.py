@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,12 @@ class MatMul(Op):
         (m, k) = a.shape[-2:][::-1] if self.ta else a.shape[-2:]
         (k2, n) = b.shape[-2:][::-1] if self.tb else b.shape[-2:]
         if k != k2:
-            raise fail(ShapeError, self.name, f"expected (..., M, K) @ (..., K, N), got {a.shape} @ "
-                       f"{b.shape}: inner sizes {k} and {k2} differ; transpose one of them?")
+            raise fail(
+                ShapeError,
+                self.name,
+                f"expected (..., M, K) @ (..., K, N), got {a.shape} @ "
+                f"{b.shape}: inner sizes {k} and {k2} differ; transpose one of them?",
+            )
         return (*broadcast(self.name, a.shape[:-2], b.shape[:-2]), m, n), a.dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
@@ -49,7 +54,7 @@ class MatMul(Op):
             gb = sum_to(gb, b.shape)
         return ga, gb
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         k = inputs[0][0][-2 if self.ta else -1]
         return 2 * k * prod(outputs[0][0])
 
@@ -62,11 +67,18 @@ class Linear(Op):
     def infer(self, *inputs: Any) -> Spec:
         x, w = inputs[:2]
         if x.shape[1] != w.shape[1]:
-            raise fail(ShapeError, "linear", f"expected x (..., {w.shape[1]}) for weight {w.shape}, "
-                       f"got x (..., {x.shape[1]}); use in_features={x.shape[1]} or reshape x")
+            raise fail(
+                ShapeError,
+                "linear",
+                f"expected x (..., {w.shape[1]}) for weight {w.shape}, "
+                f"got x (..., {x.shape[1]}); use in_features={x.shape[1]} or reshape x",
+            )
         if len(inputs) == 3 and inputs[2].shape != (w.shape[0],):
-            raise fail(ShapeError, "linear", f"expected a bias ({w.shape[0]},) for weight {w.shape}, "
-                       f"got {inputs[2].shape}")
+            raise fail(
+                ShapeError,
+                "linear",
+                f"expected a bias ({w.shape[0]},) for weight {w.shape}, got {inputs[2].shape}",
+            )
         return (x.shape[0], w.shape[0]), x.dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
@@ -80,7 +92,7 @@ class Linear(Op):
             return gx, gw
         return gx, gw, sum_to(g, inputs[2].shape) if needs(inputs[2]) else None
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return (2 * inputs[0][0][1] + (len(inputs) == 3)) * prod(outputs[0][0])
 
 
@@ -104,30 +116,44 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
     other = as_tensor_operand("matmul", other, input)
     if not input.shape or not other.shape:
-        raise fail(ShapeError, "matmul", f"expected at least one axis each, got {input.shape} and "
-                   f"{other.shape}; use * for a product with a number")
+        raise fail(
+            ShapeError,
+            "matmul",
+            f"expected at least one axis each, got {input.shape} and "
+            f"{other.shape}; use * for a product with a number",
+        )
     a, b = _same_float("matmul", input, other)
     wide_a = a if len(a.shape) > 1 else reshape(a, 1, -1)
     wide_b = b if len(b.shape) > 1 else reshape(b, b.shape[0], 1)
     y = _mm(wide_a, wide_b, False, False)
-    shape = y.shape[:-2] + (() if len(a.shape) == 1 else y.shape[-2:-1]) + (
-        () if len(b.shape) == 1 else y.shape[-1:])
+    shape = (
+        y.shape[:-2]
+        + (() if len(a.shape) == 1 else y.shape[-2:-1])
+        + (() if len(b.shape) == 1 else y.shape[-1:])
+    )
     return y if shape == y.shape else reshape(y, shape)
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices."""
     if len(input.shape) != 2 or len(mat2.shape) != 2:
-        raise fail(ShapeError, "mm", f"expected two matrices, got {input.shape} and {mat2.shape}; "
-                   "use matmul for batches")
+        raise fail(
+            ShapeError,
+            "mm",
+            f"expected two matrices, got {input.shape} and {mat2.shape}; use matmul for batches",
+        )
     return matmul(input, mat2)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Batched product (B, M, K) @ (B, K, N)."""
     if len(input.shape) != 3 or len(mat2.shape) != 3 or input.shape[0] != mat2.shape[0]:
-        raise fail(ShapeError, "bmm", f"expected (B, M, K) and (B, K, N), got {input.shape} and "
-                   f"{mat2.shape}; use matmul to broadcast")
+        raise fail(
+            ShapeError,
+            "bmm",
+            f"expected (B, M, K) and (B, K, N), got {input.shape} and "
+            f"{mat2.shape}; use matmul to broadcast",
+        )
     return matmul(input, mat2)
 
 
@@ -141,21 +167,27 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 def dot(input: Tensor, other: Tensor) -> Tensor:
     """The inner product of two vectors."""
     if len(input.shape) != 1 or len(other.shape) != 1:
-        raise fail(ShapeError, "dot", f"expected two vectors, got {input.shape} and {other.shape}; "
-                   "use matmul")
+        raise fail(
+            ShapeError,
+            "dot",
+            f"expected two vectors, got {input.shape} and {other.shape}; use matmul",
+        )
     return matmul(input, other)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """y[i, j] = input[i] * vec2[j]."""
     if len(input.shape) != 1 or len(vec2.shape) != 1:
-        raise fail(ShapeError, "outer", f"expected two vectors, got {input.shape} and {vec2.shape}; "
-                   "flatten them")
+        raise fail(
+            ShapeError,
+            "outer",
+            f"expected two vectors, got {input.shape} and {vec2.shape}; flatten them",
+        )
     return input.unsqueeze(1) * vec2
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y = x W^T + b: x (..., in_features), weight (out_features, in_features), bias (out_features,)."""
+    """y = x W^T + b: x (..., in_features), weight (out_features, in_features), bias (out,)."""
     if len(weight.shape) != 2:
         raise fail(ShapeError, "linear", f"expected a weight (out, in), got {weight.shape}")
     if not input.shape:

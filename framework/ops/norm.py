@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer
 
-from ..autograd import Op, Spec, apply, apply_multi, no_grad
+from ..autograd import Op, Spec, apply_multi, no_grad
 from ..errors import ArgumentError, DTypeError, ShapeError, fail
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class BatchNorm(Op):
         return (x.shape, x.dtype), stats, stats
 
     def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer, Buffer, Buffer]:
-        return backend.batch_norm(*buffers, self.eps)
+        x, w, b = buffers
+        return backend.batch_norm(x, w, b, self.eps)
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor | None, ...]:
         x, w, b = inputs
@@ -46,7 +48,7 @@ class BatchNorm(Op):
         y = affine(centred * (var + self.eps).rsqrt(), w, b)
         return y, mean.reshape(-1), var.reshape(-1)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 8 * prod(inputs[0][0])
 
 
@@ -65,9 +67,10 @@ class BatchNormGrad(Op):
         return (x.shape, x.dtype), stats, stats
 
     def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer, Buffer, Buffer]:
-        return backend.batch_norm_grad(*buffers, self.eps)
+        g, x, w, mean, var = buffers
+        return backend.batch_norm_grad(g, x, w, mean, var, self.eps)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 12 * prod(inputs[0][0])
 
 
@@ -79,9 +82,16 @@ def affine(x: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
     return x if b is None else x + b.reshape(shape)
 
 
-def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
-               weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
-               momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """y = w (x - mean) / sqrt(var + eps) + b over all axes but 1 of x (N, C, ...).
 
     In training the batch's mean and biased variance are used, and the running ones move towards the
@@ -97,8 +107,12 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
         return affine(input, scale, shift)
     if prod(input.shape) // max(input.shape[1], 1) <= 1 and training:
-        raise fail(ShapeError, "batch_norm", f"expected more than one value per channel in training, "
-                   f"got {input.shape}; use a larger batch or model.eval()")
+        raise fail(
+            ShapeError,
+            "batch_norm",
+            f"expected more than one value per channel in training, "
+            f"got {input.shape}; use a larger batch or model.eval()",
+        )
     y, mean, var = apply_multi(BatchNorm(eps), input, weight, bias)
     if training and running_mean is not None and running_var is not None:
         count = prod(input.shape) // input.shape[1]
@@ -114,10 +128,16 @@ def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> No
     if len(x.shape) < 2:
         raise fail(ShapeError, "batch_norm", f"expected x (N, C, ...), got {x.shape}")
     if not x.dtype.is_floating_point:
-        raise fail(DTypeError, "batch_norm", f"expected a float tensor, got {x.dtype}; use .float()")
+        raise fail(
+            DTypeError, "batch_norm", f"expected a float tensor, got {x.dtype}; use .float()"
+        )
     for label, t in (("running_mean", mean), ("running_var", var), ("weight", w), ("bias", b)):
         if t is not None and t.shape != x.shape[1:2]:
-            raise fail(ShapeError, "batch_norm", f"expected {label} ({x.shape[1]},) for x {x.shape}, got "
-                       f"{t.shape}; use num_features={x.shape[1]}")
+            raise fail(
+                ShapeError,
+                "batch_norm",
+                f"expected {label} ({x.shape[1]},) for x {x.shape}, got "
+                f"{t.shape}; use num_features={x.shape[1]}",
+            )
     if not training and (mean is None) != (var is None):
         raise fail(ArgumentError, "batch_norm", "expected running_mean and running_var together")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ class MaxPool(Op):
     outputs = 2
     keeps_output = True
 
-    def __init__(self, name: str, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape) -> None:
+    def __init__(
+        self, name: str, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape
+    ) -> None:
         self.name = name
         self.geometry = (kernel, stride, padding, dilation)
 
@@ -39,7 +42,7 @@ class MaxPool(Op):
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         return (apply(MaxPoolGrad(inputs[0].shape), g[0], y[1]),)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(outputs[0][0]) * prod(self.geometry[0])
 
 
@@ -79,7 +82,9 @@ class MaxPoolPick(Op):
 class SumPool(Op):
     """scale * the sum of each zero-padded window."""
 
-    def __init__(self, name: str, kernel: Shape, stride: Shape, padding: Pairs, scale: float) -> None:
+    def __init__(
+        self, name: str, kernel: Shape, stride: Shape, padding: Pairs, scale: float
+    ) -> None:
         self.name = name
         self.geometry = (kernel, stride, padding, scale)
 
@@ -96,15 +101,16 @@ class SumPool(Op):
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         return (apply(SumPoolGrad(self.name, inputs[0].shape, *self.geometry), g),)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(outputs[0][0]) * prod(self.geometry[0])
 
 
 class SumPoolGrad(Op):
     """The transpose of SumPool."""
 
-    def __init__(self, name: str, x_shape: Shape, kernel: Shape, stride: Shape, padding: Pairs,
-                 scale: float) -> None:
+    def __init__(
+        self, name: str, x_shape: Shape, kernel: Shape, stride: Shape, padding: Pairs, scale: float
+    ) -> None:
         self.name, self.x_shape = name, x_shape
         self.geometry = (kernel, stride, padding, scale)
 
@@ -117,12 +123,20 @@ class SumPoolGrad(Op):
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         return (apply(SumPool(self.name, *self.geometry), g),)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(inputs[0][0]) * prod(self.geometry[0])
 
 
-def _windows(op: str, x: Tensor, rank: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-             ceil_mode: bool) -> tuple[Shape, Shape, Pairs, Shape]:
+def _windows(
+    op: str,
+    x: Tensor,
+    rank: int,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+) -> tuple[Shape, Shape, Pairs, Shape]:
     """Check pooling arguments; ceil_mode becomes extra padding behind."""
     letters = ", ".join("DHW"[-rank:])
     if len(x.shape) not in (rank + 1, rank + 2):
@@ -133,7 +147,9 @@ def _windows(op: str, x: Tensor, rank: int, kernel_size: Any, stride: Any, paddi
     pads = int_tuple(op, "padding", padding, rank, 0)
     spread = int_tuple(op, "dilation", dilation, rank, 1)
     if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
-        raise fail(ArgumentError, op, f"expected padding at most half the kernel {kernel}, got {pads}")
+        raise fail(
+            ArgumentError, op, f"expected padding at most half the kernel {kernel}, got {pads}"
+        )
     pairs = []
     for n, k, s, p, d in zip(x.shape[-rank:], kernel, steps, pads, spread, strict=True):
         extra = 0
@@ -151,8 +167,16 @@ def _batched(x: Tensor, rank: int) -> Tensor:
     return x.unsqueeze(0) if len(x.shape) == rank + 1 else x
 
 
-def max_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-             ceil_mode: bool, return_indices: bool) -> Any:
+def max_pool(
+    rank: int,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Any:
     """Max pooling of any rank."""
     op = f"max_pool{rank}d"
     geometry = _windows(op, input, rank, kernel_size, stride, padding, dilation, ceil_mode)
@@ -162,8 +186,16 @@ def max_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: A
     return (y, at) if return_indices else y
 
 
-def avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-             count_include_pad: bool, divisor_override: int | None) -> Tensor:
+def avg_pool(
+    rank: int,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
     """Average pooling of any rank."""
     op = f"avg_pool{rank}d"
     if not input.dtype.is_floating_point:
@@ -183,8 +215,9 @@ def avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: A
     return y.squeeze(0) if len(input.shape) == rank + 1 else y
 
 
-def _window_sizes(op: str, x: Tensor, kernel: Shape, steps: Shape, pairs: Pairs,
-                  count_include_pad: bool) -> Tensor:
+def _window_sizes(
+    op: str, x: Tensor, kernel: Shape, steps: Shape, pairs: Pairs, count_include_pad: bool
+) -> Tensor:
     """How many elements of the (padded) input each window covers, (1, 1, *out)."""
     size, pads = x.shape[2:], pairs
     if count_include_pad:
@@ -195,7 +228,7 @@ def _window_sizes(op: str, x: Tensor, kernel: Shape, steps: Shape, pairs: Pairs,
 
 
 def adaptive_avg_pool(rank: int, input: Tensor, output_size: Any) -> Tensor:
-    """Average over windows from floor(i n / m) to ceil((i + 1) n / m), i = 0 ... m - 1, on each axis."""
+    """Average over windows floor(i n / m) ... ceil((i + 1) n / m), i = 0 ... m - 1, per axis."""
     op = f"adaptive_avg_pool{rank}d"
     if len(input.shape) not in (rank + 1, rank + 2):
         raise fail(ShapeError, op, f"expected {rank + 1} or {rank + 2} axes, got {input.shape}")

@@ -30,15 +30,20 @@ class Reduce(Op):
     def infer(self, *inputs: Any) -> Spec:
         (x,) = inputs
         if self.name in ("max", "min") and any(x.shape[a] == 0 for a in self.axes):
-            raise fail(ShapeError, self.name, f"over an axis of size 0 in shape {x.shape} has no value; "
-                       "expected at least one element")
+            raise fail(
+                ShapeError,
+                self.name,
+                f"over an axis of size 0 in shape {x.shape} has no value; "
+                "expected at least one element",
+            )
         return tuple(n for i, n in enumerate(x.shape) if i not in self.axes), x.dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
         return backend.reduce(self.name, buffers[0], self.axes)
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
-        from .elementwise import EQ, cast
+        from .derivatives import EQ
+        from .elementwise import cast
         from .layout import expand
 
         (x,) = inputs
@@ -55,7 +60,7 @@ class Reduce(Op):
     def _kept(self, shape: Shape) -> Shape:
         return tuple(1 if i in self.axes else n for i, n in enumerate(shape))
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return prod(inputs[0][0])
 
 
@@ -68,8 +73,12 @@ class ArgReduce(Op):
     def infer(self, *inputs: Any) -> Spec:
         (x,) = inputs
         if x.shape[self.axis] == 0:
-            raise fail(ShapeError, self.name, f"over an axis of size 0 in shape {x.shape} has no value; "
-                       "expected at least one element")
+            raise fail(
+                ShapeError,
+                self.name,
+                f"over an axis of size 0 in shape {x.shape} has no value; "
+                "expected at least one element",
+            )
         return x.shape[: self.axis] + x.shape[self.axis + 1 :], int64
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
@@ -145,7 +154,7 @@ def _cumprod_grad(g: Tensor, x: Tensor, axis: int) -> Tensor:
 
     Quadratic in the length, but exact where x holds zeros, and differentiable again.
     """
-    from .elementwise import where
+    from .elementwise import select
     from .layout import expand, movedim
 
     n = x.shape[axis]
@@ -154,9 +163,9 @@ def _cumprod_grad(g: Tensor, x: Tensor, axis: int) -> Tensor:
     moved, gm = movedim(x, axis, -1), movedim(g, axis, -1)
     wide = expand(moved.unsqueeze(-2), (*moved.shape[:-1], n, n))  # [..., k, i]
     eye = _tensor.eye(n, dtype=bool_, backend=x.backend)
-    products = cumprod(where(eye, 1.0, wide), -1)  # [..., k, j]
+    products = cumprod(select(eye, 1.0, wide), -1)  # [..., k, j]
     upper = _tensor.ones((n, n), dtype=bool_, backend=x.backend).triu()
-    return movedim(sum_(where(upper, products, 0.0) * gm.unsqueeze(-2), -1), -1, axis)
+    return movedim(sum_(select(upper, products, 0.0) * gm.unsqueeze(-2), -1), -1, axis)
 
 
 def sum_to(g: Tensor, shape: Shape) -> Tensor:
@@ -164,7 +173,10 @@ def sum_to(g: Tensor, shape: Shape) -> Tensor:
     if g.shape == shape:
         return g
     lead = len(g.shape) - len(shape)
-    axes = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1))
+    axes = (
+        *range(lead),
+        *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1),
+    )
     return apply(Reduce("sum", axes), g).reshape(shape)
 
 
@@ -198,16 +210,26 @@ def mean(input: Tensor, dim: Axes = None, keepdim: bool = False, *, dtype: Any =
     """Mean over `dim`, of floats."""
     x = input if dtype is None else input.to(dtype)
     if not x.dtype.is_floating_point:
-        raise fail(DTypeError, "mean", f"expected a float tensor, got {x.dtype}; "
-                   "convert with .float() or pass dtype=etude.float32")
+        raise fail(
+            DTypeError,
+            "mean",
+            f"expected a float tensor, got {x.dtype}; "
+            "convert with .float() or pass dtype=etude.float32",
+        )
     axes = check_axes("mean", dim, len(x.shape))
     count = prod(x.shape[a] for a in axes)
     total = reduction("sum", x, axes, keepdim)
     return total / float(count)
 
 
-def var(input: Tensor, dim: Axes = None, unbiased: bool | None = None, keepdim: bool = False, *,
-        correction: float = 1) -> Tensor:
+def var(
+    input: Tensor,
+    dim: Axes = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+) -> Tensor:
     """sum((x - mean)^2) / (n - correction); correction 1 is the unbiased estimate, as in torch."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -221,8 +243,14 @@ def var(input: Tensor, dim: Axes = None, unbiased: bool | None = None, keepdim: 
     return reduction("sum", centred * centred, axes, keepdim) / float(max(count - correction, 0))
 
 
-def std(input: Tensor, dim: Axes = None, unbiased: bool | None = None, keepdim: bool = False, *,
-        correction: float = 1) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Axes = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+) -> Tensor:
     """The square root of `var`."""
     return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
 
@@ -248,7 +276,7 @@ def min_(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def _extreme(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
-    from .elementwise import MAXIMUM, MINIMUM
+    from .derivatives import MAXIMUM, MINIMUM
     from .index import gather
 
     if dim is None:
@@ -260,7 +288,7 @@ def _extreme(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
         return x.clone(), _tensor.zeros((), dtype=int64, backend=x.backend)
     where = apply(ArgReduce("arg" + name, axis), x)
     values = gather(x, axis, where.unsqueeze(axis))
-    return ((values, where.unsqueeze(axis)) if keepdim else (values.squeeze(axis), where))
+    return (values, where.unsqueeze(axis)) if keepdim else (values.squeeze(axis), where)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -320,17 +348,20 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
 def logsumexp(input: Tensor, dim: Axes, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) with the maximum taken out first, so that nothing overflows."""
-    from .elementwise import where
+    from .elementwise import select
 
     x = input if input.dtype.is_floating_point else input.to(DEFAULT)
     axes = check_axes("logsumexp", dim, len(x.shape))
     if any(x.shape[a] == 0 for a in axes):
         return sum_(x.exp(), axes, keepdim).log()
     top = amax(x, axes, True).detach()
-    top = where(top.isfinite(), top, 0.0)
+    top = select(top.isfinite(), top, 0.0)
     total = sum_((x - top).exp(), axes, True).log() + top
-    return total if keepdim else total.reshape(
-        tuple(n for i, n in enumerate(x.shape) if i not in axes))
+    return (
+        total
+        if keepdim
+        else total.reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes))
+    )
 
 
 def norm(input: Tensor, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
@@ -355,8 +386,8 @@ def norm(input: Tensor, p: float | str = 2, dim: Axes = None, keepdim: bool = Fa
 
 def _euclidean(x: Tensor, axes: Shape, keepdim: bool) -> Tensor:
     """sqrt(sum x^2), with gradient 0 at x = 0, as in torch."""
-    from .elementwise import where
+    from .elementwise import select
 
     square = sum_(x * x, axes, keepdim)
     zero = square == 0
-    return where(zero, 0.0, where(zero, 1.0, square).sqrt())
+    return select(zero, 0.0, select(zero, 1.0, square).sqrt())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Generator:
-    """A place in a random sequence: `seed` names the sequence, `counter` the next block of four words."""
+    """A place in the random sequence that `seed` names; `counter` is the next block of 4 words."""
 
     seed: int = 0
     counter: int = 0
@@ -34,7 +34,9 @@ class Generator:
         try:
             self.seed, self.counter = index(seed) % 2**64, 0
         except TypeError:
-            raise fail(ArgumentError, "manual_seed", f"expected a whole number, got {seed!r}") from None
+            raise fail(
+                ArgumentError, "manual_seed", f"expected a whole number, got {seed!r}"
+            ) from None
         return self
 
     def take(self, words: int) -> int:
@@ -62,8 +64,14 @@ def set_rng_state(state: tuple[int, int]) -> None:
     default_generator.seed, default_generator.counter = state
 
 
-def _draw(op: str, size: tuple[Any, ...], dtype: Any, backend: Any, requires_grad: bool,
-          generator: Generator | None) -> Tensor:
+def _draw(
+    op: str,
+    size: tuple[Any, ...],
+    dtype: Any,
+    backend: Any,
+    requires_grad: bool,
+    generator: Generator | None,
+) -> Tensor:
     shape = check_size(op, size)
     kind = DEFAULT if dtype is None else as_dtype(dtype, op)
     if not kind.is_floating_point:
@@ -76,25 +84,44 @@ def _draw(op: str, size: tuple[Any, ...], dtype: Any, backend: Any, requires_gra
     return out.requires_grad_(requires_grad)
 
 
-def rand(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False,
-         generator: Generator | None = None) -> Tensor:
+def rand(
+    *size: Any,
+    dtype: Any = None,
+    backend: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
     """Uniform numbers in [0, 1)."""
     return _draw("uniform", size, dtype, backend, requires_grad, generator)
 
 
-def randn(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False,
-          generator: Generator | None = None) -> Tensor:
+def randn(
+    *size: Any,
+    dtype: Any = None,
+    backend: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
     """Normal numbers of mean 0 and variance 1."""
     return _draw("normal", size, dtype, backend, requires_grad, generator)
 
 
-def randint(low: int, high: int | None = None, size: Any = (), *, dtype: Any = int64,
-            backend: Any = None, generator: Generator | None = None) -> Tensor:
+def randint(
+    low: int,
+    high: int | None = None,
+    size: Any = (),
+    *,
+    dtype: Any = int64,
+    backend: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
     """Whole numbers low ... high - 1 (0 ... low - 1 with one bound), uniform to within 2^-32."""
     if high is None:
         low, high = 0, low
     if not low < high or high - low > 2**31:
-        raise fail(ArgumentError, "randint", f"expected low < high <= low + 2^31, got {low} and {high}")
+        raise fail(
+            ArgumentError, "randint", f"expected low < high <= low + 2^31, got {low} and {high}"
+        )
     shape = check_size("randint", (size,) if isinstance(size, int) else size)
     engine = _tensor.as_backend(backend)
     source = generator or default_generator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer
@@ -11,7 +12,7 @@ from ..autograd import Op, Spec, apply
 from ..dtypes import DEFAULT
 from ..errors import IndexOutOfRange, ShapeError, fail
 from ..shape import check_axis
-from .elementwise import EXP
+from .derivatives import EXP
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -26,7 +27,7 @@ class AxisOp(Op):
     def infer(self, *inputs: Any) -> Spec:
         return inputs[0].shape, inputs[0].dtype
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 12 * super().flops(inputs, outputs)
 
 
@@ -100,8 +101,12 @@ class CrossEntropy(Op):
         try:
             return backend.cross_entropy(*buffers)
         except IndexError as error:
-            raise fail(IndexOutOfRange, self.name, f"a label does not name a class: {error}; check the "
-                       "labels and the size of the last layer") from None
+            raise fail(
+                IndexOutOfRange,
+                self.name,
+                f"a label does not name a class: {error}; check the "
+                "labels and the size of the last layer",
+            ) from None
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
         return apply(CrossEntropyGrad(), g[0], y[1], inputs[1]), None
@@ -113,7 +118,7 @@ class CrossEntropy(Op):
         logp = log_softmax(x, 1)
         return -gather(logp, 1, labels.unsqueeze(1)).squeeze(1), EXP(logp)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 12 * super().flops(inputs, outputs)
 
 
@@ -137,8 +142,11 @@ def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, 
     elif not x.dtype.is_floating_point:
         x = x.to(DEFAULT)
     if dim is None:
-        raise fail(ShapeError, op, f"expected dim, the axis to normalise over, for x {x.shape}; "
-                   "use dim=-1 for the last")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected dim, the axis to normalise over, for x {x.shape}; use dim=-1 for the last",
+        )
     return x, check_axis(op, dim, len(x.shape))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer, row_major
@@ -27,7 +28,7 @@ class Clone(Op):
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         return (g,)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 0
 
 
@@ -49,5 +50,5 @@ class Move(Op):
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         return (apply(Move(inputs[0].backend), g),)
 
-    def flops(self, inputs: Any, outputs: Any) -> int:
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 0
