@@ -46,7 +46,7 @@ def numpy_view(t: Tensor) -> Any:
 
 def from_data(data: Any) -> tuple[memoryview[Any], Shape, DType]:
     """Host memory, shape and dtype of a number, nested sequence, or object with a buffer."""
-    if isinstance(data, (bool, int, float)):
+    if type(data) in (bool, int, float):  # a NumPy float64 is a float, but keeps its dtype
         return _from_flat([data], ())
     if isinstance(data, (list, tuple)):
         shape = _shape_of(data)

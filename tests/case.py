@@ -2,9 +2,9 @@
 
 How to add one (cases.py collects every `CASES` list of the files `cases_*.py`):
 1. Choose the family's file `cases_<family>.py`, or start one; keep it under 450 lines.
-2. Append `Case("name what is special", [inputs], oracle, kwargs={...})`; the first word of the name is
-   the function: etude.functional's, and torch's too unless `torch=` says another name, a callable or None.
-3. Inputs are draws (`t`, `apart`, `ints`, `bools`, `exactly`) or plain values; lists of draws are lists.
+2. Append `Case("name what is special", [inputs], oracle, {kwargs})`; the first word of the name is
+   the function, etude.functional's and torch's (`torch=` another name, a callable, or None).
+3. Inputs are draws (`t`, `apart`, `ints`, `bools`, `exactly`), plain values, or lists of these.
 4. The oracle takes the same arguments as float64 NumPy arrays. None means torch in float64.
 5. `python -m pytest tests/test_conformance.py -k "name"` runs its checks on every backend.
 """
@@ -24,7 +24,7 @@ NUMBERS = FLOATS + INTEGERS
 ALL = (*NUMBERS, "bool")
 
 # The only tolerances of the suite, (relative, absolute) by the dtype of the result; `Case.loose`
-# multiplies both. Float64 is bounded by the oracle's own rounding, float32 by sums in another order.
+# multiplies both. What float64 leaves is the oracle's own rounding.
 TOLERANCE = {
     "float32": (2e-5, 2e-6),
     "float64": (1e-11, 1e-12),
@@ -36,7 +36,7 @@ TOLERANCE = {
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """How to make one input. `dtype` None follows the case's dtypes; `grad` False needs no gradient."""
+    """How to make one input. `dtype` None follows the case; `grad` False wants no gradient."""
 
     shape: tuple[int, ...]
     kind: str = "uniform"
@@ -47,27 +47,29 @@ class Draw:
     values: Any = None
 
     def make(self, rng: np.random.Generator, dtype: str, shape: Any = None) -> np.ndarray:
+        """The values, in `shape` if the check asks for another than the draw's own."""
         dtype = self.dtype or dtype
         if self.kind == "exact":
             return np.array(self.values, dtype)
         size = self.shape if shape is None else shape
         if dtype == "bool":
-            return rng.random(size) < 0.5
+            return np.asarray(rng.random(size) < 0.5)
         if self.kind == "apart":
             order = rng.permutation(int(np.prod(size))).reshape(size)
             gap = (self.high - self.low) / max(order.size, 1)
             x = self.low + (order + 0.37) * gap
-            return np.round(x * 100).astype(dtype) if dtype in INTEGERS else x.astype(dtype)
+            return (np.round(x * 100) if dtype in INTEGERS else x).astype(dtype)
         if dtype in INTEGERS:
-            return rng.integers(round(self.low), round(self.high) + 1, size).astype(dtype)
-        return rng.uniform(self.low, self.high, size).astype(dtype)
+            return rng.integers(round(self.low), round(self.high), size, dtype, endpoint=True)
+        return np.asarray(rng.uniform(self.low, self.high, size), dtype)
 
     def differentiable(self) -> bool:
         return self.grad and (self.dtype is None or self.dtype in FLOATS)
 
 
-def t(*shape: int, low: float = -2.0, high: float = 2.0, dtype: str | None = None,
-      grad: bool = True) -> Draw:
+def t(
+    *shape: int, low: float = -2.0, high: float = 2.0, dtype: str | None = None, grad: bool = True
+) -> Draw:
     """Uniform numbers in [low, high); whole ones (high included) in integer dtypes."""
     return Draw(shape, "uniform", low, high, dtype, grad)
 
@@ -94,18 +96,22 @@ def exactly(values: Any, dtype: str | None = None, grad: bool = True) -> Draw:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One row of the table. `name` is unique and begins with the public function that it is about."""
+    """One row of the table. `name` is unique and begins with the function that it is about."""
 
     name: str
     inputs: Sequence[Any]
     oracle: Callable[..., Any] | str | None = None  # "same": call `function` on NumPy arrays
     kwargs: dict[str, Any] = field(default_factory=dict)
     function: Callable[..., Any] | None = None  # instead of etude.functional's; also torch's
-    torch: Callable[..., Any] | str | None = "same"  # its name in torch; None: torch has no such thing
+    torch: Callable[..., Any] | str | None = (
+        "same"  # its name in torch; None: torch has no such thing
+    )
     dtypes: Sequence[str] = FLOATS
     grad: bool = True  # has a gradient, checked against finite differences and torch
     second: bool = True  # and a gradient of it
-    elementwise: bool = False  # takes any shapes that broadcast; nan, inf, huge and tiny go through it
+    elementwise: bool = (
+        False  # takes any shapes that broadcast; nan, inf, huge and tiny go through it
+    )
     reduction: bool = False  # nan, inf, huge and tiny in the first input reach the result
     loose: float = 1.0
     result: str | None = None  # dtype of the result; None: torch's
@@ -118,10 +124,10 @@ class Case:
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(zlib.crc32(self.name.encode()))
 
-    def arrays(self, dtype: str) -> list[Any]:
+    def arrays(self, dtype: str, shape: Any = None) -> list[Any]:
         """The inputs as NumPy arrays (draws) and plain values, the same in each run."""
         rng = self.rng()
-        return map_draws(lambda draw: draw.make(rng, dtype), self.inputs)
+        return map_draws(lambda draw: draw.make(rng, dtype, shape), self.inputs)
 
     def draws(self) -> list[Draw]:
         """The draws among the inputs, in order."""
@@ -138,6 +144,5 @@ def map_draws(function: Callable[[Any], Any], inputs: Any, kind: type = Draw) ->
     if isinstance(inputs, kind):
         return function(inputs)
     if isinstance(inputs, (list, tuple)):
-        return [map_draws(function, part, kind) for part in inputs] if isinstance(inputs, list) else (
-            tuple(map_draws(function, part, kind) for part in inputs))
+        return type(inputs)(map_draws(function, part, kind) for part in inputs)
     return inputs

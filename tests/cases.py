@@ -1,4 +1,4 @@
-"""The case table: every `Case` of the files `cases_*.py` beside this one. case.py says how to add one."""
+"""The case table: all `CASES` of the files `cases_*.py` beside it. case.py says how to add one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of the elementwise functions. Their oracles are NumPy's ufuncs or the scalar definitions."""
+"""Cases of the elementwise functions of one tensor: oracles are NumPy's or the math module's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from case import ALL, FLOATS, INTEGERS, NUMBERS, Case, apart, bools, exactly, ints, t
+from case import ALL, FLOATS, NUMBERS, Case, apart, t
 
 
 def scalar(function: Any, count: int = 1) -> Any:
@@ -16,7 +16,7 @@ def scalar(function: Any, count: int = 1) -> Any:
 
 
 def lgamma(x: float) -> float:
-    return math.inf if x == -math.inf or x <= 0 and x == int(x) else math.lgamma(x)
+    return math.inf if x == -math.inf or (x <= 0 and x == int(x)) else math.lgamma(x)
 
 
 def quiet(function: Any) -> Any:
@@ -27,8 +27,16 @@ def quiet(function: Any) -> Any:
     return oracle
 
 
-def unary(name: str, oracle: Any, low: float = -2.0, high: float = 2.0, kink: bool = False,
-          dtypes: Any = FLOATS, grad: bool = True, **more: Any) -> Case:
+def unary(
+    name: str,
+    oracle: Any,
+    low: float = -2.0,
+    high: float = 2.0,
+    kink: bool = False,
+    dtypes: Any = FLOATS,
+    grad: bool = True,
+    **more: Any,
+) -> Case:
     draw = apart(3, 5, low=low, high=high) if kink else t(3, 5, low=low, high=high)
     return Case(name, [draw], quiet(oracle), dtypes=dtypes, grad=grad, elementwise=True, **more)
 

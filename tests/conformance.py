@@ -9,18 +9,33 @@ from typing import Any
 
 import numpy as np
 import pytest
-from case import FLOATS, TOLERANCE, Case, map_draws
+from case import FLOATS, TOLERANCE, Case, Draw, map_draws
 
 import etude
 from etude import functional as F
 
-SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, -1e-30, 0.5, -2.5, 700.0]
+SPECIAL = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    np.inf,
+    -np.inf,
+    np.nan,
+    1e30,
+    -1e30,
+    1e-30,
+    -1e-30,
+    0.5,
+    -2.5,
+    700.0,
+]
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (1, 1), (17, 3), (2, 3, 5)]
 
 
 # running a case -----------------------------------------------------------------------------------
 def tensors(case: Case, arrays: Any, backend: str, grad: bool = False) -> Any:
-    """The arrays among the inputs as tensors; with `grad`, those of differentiable draws want one."""
+    """The arrays among the inputs as tensors; with `grad`, differentiable ones require it."""
     wants = iter([draw.differentiable() for draw in case.draws()])
 
     def make(x: np.ndarray) -> Any:
@@ -48,7 +63,9 @@ def run(case: Case, arrays: Any, backend: str) -> list[Any]:
 
 def wide(arrays: Any) -> Any:
     """Float arrays as float64: what oracles compute in."""
-    return map_draws(lambda x: x.astype(np.float64) if x.dtype.kind == "f" else x, arrays, np.ndarray)
+    return map_draws(
+        lambda x: x.astype(np.float64) if x.dtype.kind == "f" else x, arrays, np.ndarray
+    )
 
 
 @cache
@@ -110,7 +127,9 @@ def reference(case: Case, arrays: Any) -> list[np.ndarray]:
 def close(got: Any, expected: Any, case: Case, dtype: str | None = None) -> None:
     """Compare a tensor with an array by the table's tolerance for the dtype."""
     values = np.asarray(got.detach().numpy() if hasattr(got, "detach") else got)
-    assert values.shape == np.shape(expected), f"shape {values.shape}, expected {np.shape(expected)}"
+    assert values.shape == np.shape(expected), (
+        f"shape {values.shape}, expected {np.shape(expected)}"
+    )
     rtol, atol = TOLERANCE[dtype or str(values.dtype)]
     with np.errstate(all="ignore"):
         expected = np.asarray(expected).astype(values.dtype)
@@ -198,9 +217,8 @@ def with_gaps(x: np.ndarray) -> np.ndarray:
 def sizes_0_1_and_odd(case: Case, backend: str) -> None:
     skip_unless(case.elementwise, "the case's shapes are its own")
     for shape in SHAPES:
-        rng = case.rng()
         for dtype in case.dtypes:
-            arrays = map_draws(lambda draw: draw.make(rng, dtype, shape), case.inputs)
+            arrays = case.arrays(dtype, shape)
             all_close(run(case, arrays, backend), reference(case, arrays), case)
 
 
@@ -219,10 +237,12 @@ def special_inputs(case: Case, dtype: str) -> list[Any]:
     draws = [draw for draw in case.draws() if draw.dtype is None]
     if case.elementwise:
         grid = np.meshgrid(*[values] * len(draws))
-        parts = iter([np.ascontiguousarray(g) for g in grid])
-        rng = case.rng()
-        return [map_draws(lambda d: next(parts) if d.dtype is None else d.make(
-            rng, dtype, grid[0].shape), case.inputs)]
+        parts, rng = iter(grid), case.rng()
+
+        def fill(draw: Draw) -> Any:
+            return next(parts) if draw.dtype is None else draw.make(rng, dtype, grid[0].shape)
+
+        return [map_draws(fill, case.inputs)]
     found = []
     for value in values:
         arrays = case.arrays(dtype)
