@@ -7,6 +7,10 @@ method and nothing else**: no flag, no hook, no query of capabilities.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from .defaults.conv import ConvDefaults
 from .defaults.layout import row_major
 from .defaults.linear import LinearDefaults
@@ -15,15 +19,20 @@ from .defaults.optim import OptimDefaults
 from .defaults.pool import PoolDefaults
 from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.softmax import SoftmaxDefaults
+from .program import RANDOM, Instruction, Knob, Loadable, Runner, Value, replay
 from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
 
 __all__ = [
+    "RANDOM",
     "Backend",
     "Buffer",
+    "Instruction",
+    "Knob",
     "Number",
     "Pairs",
     "Shape",
     "Tier1",
+    "Value",
     "row_major",
     "window_count",
     "words_per_number",
@@ -40,6 +49,12 @@ class Backend(
     SamplingDefaults,
 ):
     """A way to carry the operations out. Subclasses write Tier 1 and override Tier 2 for speed."""
+
+    observe: Callable[[Any, Any], None] | None = None  # a recorder's ear: (op, specs) after each op
+
+    def load(self, program: Loadable) -> Runner:
+        """Prepare a recorded program: runner(env, key, counter) fills env with its results."""
+        return partial(replay, self, program)
 
     def __repr__(self) -> str:
         return f"<backend {self.name}>"

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
+from functools import partial
 from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,8 @@ def apply(op: Op, *inputs: Any) -> Tensor:
     backend = common_backend(op.name, inputs)
     spec = op.infer(*inputs)
     buffer = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
+    if backend.observe is not None:
+        backend.observe(op, spec)
     out = _tensor.Tensor(buffer, spec[0], spec[1], backend)
     if spec[1].is_floating_point and any(map(needs, inputs)) and recording.get():
         out.requires_grad = True
@@ -151,6 +154,8 @@ def apply_multi(op: Op, *inputs: Any) -> tuple[Tensor, ...]:
     backend = common_backend(op.name, inputs)
     specs = op.infer(*inputs)
     buffers = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
+    if backend.observe is not None:
+        backend.observe(op, specs)
     outs = tuple(
         _tensor.Tensor(b, shape, dtype, backend)
         for b, (shape, dtype) in zip(buffers, specs, strict=True)
@@ -246,13 +251,14 @@ class _Sweep:
             return _through_composition(node, g, inputs)
         y = _outputs(node, self.create_graph) if node.op.keeps_output else None
         if node.op.outputs > 1:
-            g = tuple(
-                _zeros(s, node) if p is None else p for p, s in zip(g, node.specs, strict=True)
-            )
+            g = tuple(map(partial(_filled, node), g, node.specs))
         return node.op.vjp(g, y, *inputs)
 
 
-def _zeros(spec: Spec, node: Node) -> Tensor:
+def _filled(node: Node, g: Tensor | None, spec: Spec) -> Tensor | None:
+    """Zeros for an output through which no gradient came; None for one that has none."""
+    if g is not None or not spec[1].is_floating_point:
+        return g
     backend = common_backend(node.op.name, node.inputs or ())
     return _tensor.Tensor(backend.full(spec[0], 0, spec[1]), spec[0], spec[1], backend)
 

@@ -1,0 +1,103 @@
+"""The form in which recorded work is handed to a backend, and the plain loop that runs it.
+
+`framework/graph` writes these; a backend that can do better than one call after another (one C
+call, a captured graph) overrides `Backend.load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .tier1 import Shape
+
+RANDOM = ("uniform", "normal", "random_bits")
+
+
+class Value:
+    """A buffer that exists only as a number, a shape and a dtype."""
+
+    __slots__ = ("dtype", "number", "shape")
+
+    def __init__(self, number: int, shape: Shape | None, dtype: str | None) -> None:
+        self.number = number
+        self.shape = shape  # None until the op that made it tells
+        self.dtype = dtype
+
+    def __repr__(self) -> str:
+        return f"%{self.number}"
+
+
+@dataclass
+class Knob:
+    """A number that is read again at each run: a learning rate in its parameter group."""
+
+    owner: dict[str, Any]
+    key: str
+
+    def read(self) -> Any:
+        """The number now."""
+        return self.owner[self.key]
+
+    def __repr__(self) -> str:
+        return f"<{self.key}>"
+
+
+@dataclass
+class Instruction:
+    """outputs = backend.method(*arguments); without outputs it works in place.
+
+    The counters of the random methods are relative to where the generator stands when a run begins.
+    """
+
+    method: str
+    arguments: tuple[Any, ...]
+    outputs: tuple[Value, ...]
+    op: Any = None  # the op behind it, which knows the cost
+    scope: str = ""  # the module that asked for it
+
+    @property
+    def inputs(self) -> list[Value]:
+        """The values among the arguments."""
+        found = []
+        for a in self.arguments:
+            parts = a if isinstance(a, (tuple, list)) else (a,)
+            found += [v for v in parts if isinstance(v, Value)]
+        return found
+
+
+class Loadable(Protocol):
+    """What a backend needs of a program: each instruction with the values that end there."""
+
+    def steps(self) -> Iterator[tuple[Instruction, list[Value]]]: ...
+
+
+Environment = dict[Value, Any]
+Runner = Callable[[Environment, int, int], None]
+
+
+def resolve(argument: Any, env: Environment) -> Any:
+    """An instruction's argument with buffers for values and numbers for knobs."""
+    if isinstance(argument, Value):
+        return env[argument]
+    if isinstance(argument, Knob):
+        return argument.read()
+    if isinstance(argument, (tuple, list)) and any(isinstance(a, Value) for a in argument):
+        return [resolve(a, env) for a in argument]
+    return argument
+
+
+def replay(backend: Any, program: Loadable, env: Environment, key: int, counter: int) -> None:
+    """Call the backend once for each instruction; drop what is not read again."""
+    for instruction, finished in program.steps():
+        arguments = [resolve(a, env) for a in instruction.arguments]
+        if instruction.method in RANDOM:
+            arguments[:2] = [key, counter + arguments[1]]
+        result = getattr(backend, instruction.method)(*arguments)
+        if len(instruction.outputs) == 1:
+            env[instruction.outputs[0]] = result
+        elif instruction.outputs:
+            env.update(zip(instruction.outputs, result, strict=True))
+        for v in finished:
+            env.pop(v, None)

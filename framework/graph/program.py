@@ -1,0 +1,220 @@
+"""A Program: a flat list of backend calls over numbered values, and what it reads and leaves.
+
+It prints, counts its cost, and runs again on any backend. Running it makes the same backend calls
+as eager execution did, on the same values, so the results are equal to the bit.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from etude.backends.base import Backend, Instruction, Shape, Value
+
+from ..autograd import tick
+from ..dtypes import DTYPES, DType
+from ..errors import ArgumentError, BackendMismatch, ShapeError, fail
+from ..ops.sampling import default_generator
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def nbytes(v: Value) -> int:
+    """Bytes that a value takes."""
+    shape, dtype = spec(v)
+    return prod(shape) * dtype.itemsize
+
+
+def spec(v: Value) -> tuple[Shape, DType]:
+    """(shape, dtype) of a value."""
+    assert v.shape is not None
+    assert v.dtype is not None
+    return v.shape, DTYPES[v.dtype]
+
+
+def flops(instruction: Instruction) -> int:
+    """Floating-point operations of one instruction, as its op counts them."""
+    if instruction.op is None:  # an optimizer's step, or random numbers
+        made = instruction.outputs or instruction.inputs[:1]
+        return 10 * sum(prod(v.shape or ()) for v in made)
+    found: int = instruction.op.flops(
+        [spec(v) for v in instruction.inputs], [spec(v) for v in instruction.outputs]
+    )
+    return found
+
+
+def traffic(instruction: Instruction) -> int:
+    """Bytes read and written if every array is touched once; a reshape touches none."""
+    if instruction.method == "reshape":
+        return 0
+    return sum(nbytes(v) for v in (*instruction.inputs, *instruction.outputs))
+
+
+def show(instruction: Instruction) -> str:
+    """One line: results, method, arguments by name, and the module behind it."""
+    names = list(inspect.signature(getattr(Backend, instruction.method)).parameters)[1:]
+    shown = []
+    for name, a in zip(names, instruction.arguments, strict=False):
+        parts = a if isinstance(a, (tuple, list)) and a else (a,)
+        values = all(isinstance(v, Value) for v in parts)
+        shown.append(repr(a) if values else f"{name}={a!r}")
+    call = f"{instruction.method}({', '.join(shown)})"
+    left = ", ".join(map(declared, instruction.outputs))
+    line = f"{left} = {call}" if left else call
+    return f"{line}  # {instruction.scope}" if instruction.scope else line
+
+
+def declared(v: Value) -> str:
+    """A value with its type: %3: float32[2, 5]."""
+    return f"{v!r}: {v.dtype}{list(v.shape or ())}"
+
+
+@dataclass
+class Slot:
+    """A tensor outside the program that it reads (`first`) and may leave changed (`last`)."""
+
+    tensor: Tensor
+    name: str
+    first: Value
+    last: Value
+
+
+@dataclass
+class Program:
+    """What `record` returns."""
+
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    state: list[Slot] = field(default_factory=list)
+    grads: list[tuple[Tensor, Value]] = field(default_factory=list)
+    constants: dict[Value, tuple[memoryview, Shape, str]] = field(default_factory=dict)
+    instructions: list[Instruction] = field(default_factory=list)
+    random_blocks: int = 0  # how far one run moves the random generator
+    structure: Any = None  # rebuilds what the function returned from the list of outputs
+
+    def __str__(self) -> str:
+        lines = [f"inputs   {', '.join(map(declared, self.inputs))}"]
+        lines += [f"state    {declared(s.first)} {s.name}" for s in self.state]
+        lines += [f"constant {declared(v)}" for v in self.constants]
+        lines += [show(i) for i in self.instructions]
+        lines += [f"keep     {s.last!r} as {s.name}" for s in self.state if s.last is not s.first]
+        lines += [f"return   {', '.join(map(repr, self.outputs))}"]
+        return "\n".join(lines)
+
+    # cost ---------------------------------------------------------------------------------------
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one run; a multiply-add counts as two."""
+        return sum(flops(i) for i in self.instructions)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes read and written by one run if every array is touched once by each instruction."""
+        return sum(traffic(i) for i in self.instructions)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the parameters and other tensors that live outside."""
+        return sum(nbytes(s.first) for s in self.state)
+
+    def peak_memory(self) -> int:
+        """The most bytes that inputs, constants and results take at once, freed after last use."""
+        root, last = self._storage()
+        size = {v: nbytes(v) for v in (*self.inputs, *self.constants)}
+        now = peak = sum(size.values())
+        for at, instruction in enumerate(self.instructions):
+            for v in instruction.outputs:
+                if root[v] is v:
+                    size[v] = nbytes(v)
+                    now += nbytes(v)
+            peak = max(peak, now)
+            for v in [v for v in size if last.get(v, -1) <= at and v not in self.inputs]:
+                now -= size.pop(v)
+        return peak
+
+    def _storage(self) -> tuple[dict[Value, Value], dict[Value, int]]:
+        """The value whose memory each one shares, and the last use of that memory."""
+        outside = [s.first for s in self.state]
+        root = {v: v for v in (*self.inputs, *self.constants, *outside)}
+        last: dict[Value, int] = {}
+        for at, instruction in enumerate(self.instructions):
+            for v in instruction.outputs:
+                source = instruction.inputs[0] if instruction.method == "reshape" else v
+                root[v] = root.get(source, v)
+                last[root[v]] = at
+            for v in instruction.inputs:
+                last[root[v]] = at
+        end = len(self.instructions)
+        for v in (*self.outputs, *(s.last for s in self.state), *(g for _, g in self.grads)):
+            last[root.get(v, v)] = end
+        return root, last
+
+    # running ------------------------------------------------------------------------------------
+    def __call__(self, *inputs: Tensor) -> Any:
+        """Run on the backend of the inputs (or of the state), and return what the function did."""
+        from ..tensor import Tensor
+
+        backend = self._check(inputs)
+        env: dict[Value, Any] = {s.first: s.tensor.buffer for s in self.state}
+        env |= {v: t.buffer for v, t in zip(self.inputs, inputs, strict=True)}
+        env |= {v: backend.from_host(*c) for v, c in self.constants.items()}
+        backend.load(self)(env, default_generator.seed, default_generator.counter)
+        default_generator.counter += self.random_blocks
+
+        def tensor(v: Value) -> Tensor:
+            shape, dtype = spec(v)
+            return Tensor(env[v], shape, dtype, backend)
+
+        for slot in self.state:
+            slot.tensor.buffer = env[slot.last]
+            slot.tensor.version = tick()
+        for parameter, v in self.grads:
+            parameter.grad = tensor(v)
+        results = [tensor(v) for v in self.outputs]
+        return self.structure(results) if self.structure is not None else results
+
+    def _check(self, inputs: tuple[Tensor, ...]) -> Backend:
+        if len(inputs) != len(self.inputs):
+            raise fail(
+                ArgumentError,
+                "program",
+                f"expected {len(self.inputs)} inputs, as when it was recorded, got {len(inputs)}",
+            )
+        backend: Backend | None = None
+        for t in (*inputs, *(s.tensor for s in self.state)):
+            if backend is not None and t.backend is not backend:
+                raise fail(
+                    BackendMismatch,
+                    "program",
+                    f"inputs and state are on {backend.name!r} and {t.backend.name!r}, expected "
+                    f"one; move the inputs with .to({t.backend.name!r})",
+                )
+            backend = t.backend
+        for v, t in zip(self.inputs, inputs, strict=True):
+            if (t.shape, t.dtype) != spec(v):
+                raise fail(
+                    ShapeError,
+                    "program",
+                    f"expected an input {v.dtype} {v.shape}, as when it was recorded, got "
+                    f"{t.dtype} {t.shape}; record again for another shape",
+                )
+        if backend is None:
+            raise fail(ArgumentError, "program", "has neither inputs nor state to tell its backend")
+        return backend
+
+    def steps(self) -> Iterator[tuple[Instruction, list[Value]]]:
+        """Each instruction with the values that nothing reads after it."""
+        last: dict[Value, int] = {}
+        for at, instruction in enumerate(self.instructions):
+            for v in (*instruction.inputs, *instruction.outputs):
+                last[v] = at
+        kept = {*self.outputs, *(s.last for s in self.state), *(g for _, g in self.grads)}
+        ends: list[list[Value]] = [[] for _ in self.instructions]
+        for v, at in last.items():
+            if v not in kept:
+                ends[at].append(v)
+        yield from zip(self.instructions, ends, strict=True)
