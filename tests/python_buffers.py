@@ -43,3 +43,15 @@ def into(method, *args):
     assert method(*args, out=out).data is out.data
     np.testing.assert_array_equal(get(out), get(fresh))
     return fresh
+
+
+def normal(*shape, dtype=np.float64):
+    return RNG.standard_normal(shape).astype(dtype)
+
+
+def near(x, expected, tolerance=1e-12):
+    """Close to an array, or to a torch tensor, of the same dtype and shape."""
+    expected = np.asarray(expected.detach() if hasattr(expected, "detach") else expected)
+    assert B.dtype(x) == expected.dtype.name
+    assert x.shape == expected.shape
+    np.testing.assert_allclose(get(x), expected, rtol=tolerance, atol=tolerance)

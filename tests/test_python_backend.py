@@ -7,11 +7,19 @@ import math
 
 import numpy as np
 import pytest
-from python_buffers import DTYPES, NUMERIC, RNG, B, get, into, put, same, some
+from python_buffers import DTYPES, NUMERIC, RNG, B, get, into, near, normal, put, same, some
 
+from etude.backends.base import Backend
+from etude.backends.registry import get as backend_named
 from etude.kernels import scalar, scalar_integer
 
 SHAPES = [(), (0,), (1,), (5,), (2, 0, 3), (1, 1), (3, 4), (2, 3, 5)]
+
+
+def test_the_registry_knows_the_backend():
+    assert isinstance(backend_named("python"), Backend)
+    assert backend_named("python") is backend_named("python")
+    assert repr(B) == "<backend python>"
 
 
 # memory
@@ -352,3 +360,28 @@ def test_argsort_puts_nan_with_the_largest():
     a = np.array([2.0, np.nan, np.inf, -np.inf, np.nan, 2.0, -0.0, 0.0])
     same(B.argsort(put(a), 0, False), np.array([3, 6, 7, 0, 5, 2, 1, 4]))
     same(B.argsort(put(a), 0, True), np.array([1, 4, 2, 0, 5, 6, 7, 3]))
+
+
+# compositions: layout and the affine layer
+
+
+def test_layout():
+    a, b = normal(2, 3), normal(2, 0)
+    same(into(lambda out=None: B.cat([put(a), put(b), put(a)], 1, out)), np.hstack([a, b, a]))
+    same(into(B.pad, put(a), ((1, 0), (0, 2)), 7.0), np.pad(a, ((1, 0), (0, 2)), constant_values=7))
+    same(into(B.transpose, put(a), (1, 0)), a.T)
+    same(into(B.expand, put(a[:, :1]), (2, 2, 4)), np.broadcast_to(a[:, :1], (2, 2, 4)))
+    near(into(B.mean, put(a), (0,)), a.mean(0))
+    assert math.isnan(get(B.mean(put(b), (0, 1))))
+    spread = np.zeros((4, 5))
+    spread[1::2, ::2] = a
+    same(into(B.unstrided, put(a), (4, 5), (10, 2), 5), spread)
+    x = put(a)
+    B.assign(x, put(a + 1))
+    same(x, a + 1)
+
+
+def test_linear():
+    x, w, b = normal(3, 4), normal(5, 4), normal(5)
+    near(into(B.linear, put(x), put(w), put(b)), x @ w.T + b)
+    near(into(B.linear, put(x), put(w), None), x @ w.T)

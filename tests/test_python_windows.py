@@ -1,4 +1,4 @@
-"""Tier 1 of the plain-Python backend: matrix product, sliding windows and random bits."""
+"""The plain-Python backend against NumPy: matrix product, windows, random bits and numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 from python_buffers import NUMERIC, RNG, B, get, into, put, same, some
+
+from etude.backends.base import words_per_number
 
 # matrix product
 
@@ -126,3 +128,42 @@ def test_random_bits_count_from_any_block():
         np.testing.assert_array_equal(bits[4 * block : 4 * block + 4], alone[: 18 - 4 * block])
     assert get(B.random_bits(5, 2**128 - 1, 8))[4:].tolist() == get(B.random_bits(5, 0, 4)).tolist()
     assert B.random_bits(1, 2, 0).shape == (0,)
+
+
+# sampling
+
+
+def test_uniform_uses_the_words_it_says():
+    words = get(B.random_bits(3, 8, 24))
+    same(into(B.uniform, 3, 8, (4, 6), "float32"), (words // 256 / 2**24).astype("f").reshape(4, 6))
+    high, low = words[::2] // 32, words[1::2] // 64
+    same(into(B.uniform, 3, 8, (12,), "float64"), (high * 2**26 + low) / 2**53)
+    assert [words_per_number("uniform", d) for d in ("float32", "float64")] == [1, 2]
+    assert {words_per_number("normal", d) for d in ("float32", "float64")} == {1}
+    assert B.uniform(0, 0, (0, 3), "float32").shape == (0, 3)
+
+
+def test_normal_is_box_and_muller():
+    for count in (0, 1, 2, 7, 64):
+        half = (count + 1) // 2
+        words = get(B.random_bits(5, 9, 2 * half)).astype(float)
+        radius = np.sqrt(-2 * np.log((words[:half] + 0.5) / 2**32))
+        quarter, part = np.divmod(words[half:], 2**30)
+        angle = (part / 2**30 - 0.5) * np.pi / 2
+        angle = np.where(quarter % 2, np.pi / 2 - angle, angle) + np.pi * (quarter >= 2)
+        expected = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+        actual = get(into(B.normal, 5, 9, (count,), "float64"))
+        np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-14)
+        single = get(B.normal(5, 9, (count,), "float32"))
+        np.testing.assert_array_equal(single, actual.astype(np.float32))
+
+
+def test_normal_is_normally_distributed():
+    n = 100_000
+    x = np.sort(get(B.normal(2024, 0, (n // 4, 4), "float64")).ravel())
+    assert abs(x.mean()) < 4 / math.sqrt(n)
+    assert abs(x.var() - 1) < 4 * math.sqrt(2 / n)
+    cdf = 0.5 * (1 + np.array([math.erf(v / math.sqrt(2)) for v in x]))
+    steps = np.arange(n + 1) / n
+    distance = max(abs(cdf - steps[1:]).max(), abs(cdf - steps[:-1]).max())
+    assert distance < 1.95 / math.sqrt(n), "Kolmogorov-Smirnov at 0.1 %"

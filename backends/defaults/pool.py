@@ -7,11 +7,11 @@ stood, as a flat position in its (unpadded) input plane, which its gradient and 
 from __future__ import annotations
 
 from array import array
-from itertools import product
 from math import prod
 
+from ...kernels.python.unfold import window_table
 from ..tier1 import Buffer, Number, Pairs, Shape, window_count
-from .layout import LayoutDefaults, row_major
+from .layout import LayoutDefaults
 
 LOWEST: dict[str, Number] = {
     "float32": float("-inf"),
@@ -25,19 +25,16 @@ LOWEST: dict[str, Number] = {
 def window_positions(
     size: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape
 ) -> array[int]:
-    """Flat plane position of each window element: (prod(kernel), L) row-major, -1 in padding."""
+    """Flat position in the plane of each window element, (prod(kernel), L) row-major.
+
+    Padding is named after the first element inside the window: it is the maximum only of a window
+    that holds nothing larger than the padding, and then that element is one too.
+    """
     counts = tuple(map(window_count, size, kernel, stride, padding, dilation))
-    steps = row_major(size)
-    positions = array("q")
-    for k in product(*map(range, kernel)):
-        for p in product(*map(range, counts)):
-            at = [
-                i * s - pad[0] + j * d
-                for i, s, pad, j, d in zip(p, stride, padding, k, dilation, strict=True)
-            ]
-            inside = all(0 <= a < n for a, n in zip(at, size, strict=True))
-            positions.append(sum(a * t for a, t in zip(at, steps, strict=True)) if inside else -1)
-    return positions
+    before = [lo for lo, _ in padding]
+    lines = window_table(size, kernel, stride, before, counts, dilation)
+    inside = [next((at for at in window if at >= 0), 0) for window in zip(*lines, strict=True)]
+    return array("q", [at if at >= 0 else i for line in lines for at, i in zip(line, inside)])
 
 
 class PoolDefaults(LayoutDefaults):
