@@ -38,25 +38,29 @@ class SoftmaxDefaults(LayoutDefaults):
         p = self.unary("exp", y)
         return self.binary("sub", g, self.binary("mul", p, total, p), p if out is None else out)
 
-    def cross_entropy(self, x: Buffer, labels: Buffer) -> tuple[Buffer, Buffer]:
+    def cross_entropy(self, x: Buffer, labels: Buffer, ignore: int = -100) -> tuple[Buffer, Buffer]:
         """Losses -log softmax(x)[labels] (N,) and softmax (N, C), of x (N, C), labels (N,) int64.
 
-        Raises IndexError for a label outside 0 ... C-1.
+        A label equal to `ignore` has loss 0. Raises IndexError for another outside 0 ... C-1.
         """
         logp = self.log_softmax(x, 1)
-        flat = self._label_rows(labels, x.shape[1])
+        counts, flat = self._label_rows(labels, x.shape[1], ignore)
         n = x.shape[0]
         picked = self.gather(self.reshape(logp, (n * x.shape[1], 1)), flat)
         losses = self.unary("neg", self.reshape(picked, (n,)))
-        return losses, self.unary("exp", logp, logp)
+        return self.where(counts, losses, 0.0), self.unary("exp", logp, logp)
 
     def cross_entropy_grad(
-        self, g: Buffer, p: Buffer, labels: Buffer, out: Buffer = None
+        self, g: Buffer, p: Buffer, labels: Buffer, ignore: int = -100, out: Buffer = None
     ) -> Buffer:
-        """gx = g[:, None] (p - onehot(labels)), from g (N,) and the softmax p (N, C)."""
+        """gx = g[:, None] (p - onehot(labels)), from g (N,) and the softmax p (N, C).
+
+        Rows whose label is `ignore` get 0.
+        """
         n, c = p.shape
-        g2 = self.reshape(g, (n, 1))
-        hot = self.scatter_add(g2, self._label_rows(labels, c), n * c)
+        counts, flat = self._label_rows(labels, c, ignore)
+        g2 = self.reshape(self.where(counts, g, 0.0), (n, 1))
+        hot = self.scatter_add(g2, flat, n * c)
         gp = self.binary("mul", p, g2)
         return self.binary("sub", gp, self.reshape(hot, (n, c)), gp if out is None else out)
 
@@ -67,10 +71,16 @@ class SoftmaxDefaults(LayoutDefaults):
         m = self.reduce("max", x, (axis,))
         return self.binary("sub", x, self.keep(m, x, (axis,)))
 
-    def _label_rows(self, labels: Buffer, classes: int) -> Buffer:
-        """Flat positions n*C + labels[n], checked: a wrong label would read another row."""
+    def _label_rows(self, labels: Buffer, classes: int, ignore: int) -> tuple[Buffer, Buffer]:
+        """Which labels count, and flat positions n*C + labels[n] (class 0 for the others).
+
+        Checked, because a wrong label would read another row.
+        """
         n = labels.shape[0]
+        counts = self.binary("ne", labels, ignore)
+        safe = self.where(counts, labels, 0)
         if n:
-            self.check_range(labels, 0, classes)
+            self.check_range(safe, 0, classes)
         starts = array("q", range(0, n * classes, classes)) if classes else array("q", [0] * n)
-        return self.binary("add", labels, self.from_host(memoryview(starts), (n,), "int64"))
+        offsets = self.from_host(memoryview(starts), (n,), "int64")
+        return counts, self.binary("add", safe, offsets)

@@ -77,14 +77,12 @@ def cross_entropy(
     labels = as_indices("cross_entropy", target.unsqueeze(0) if single else target, input)
     rows = x if len(x.shape) == 2 else reshape(movedim(x, 1, -1), -1, x.shape[1])
     flat = reshape(labels, prod(labels.shape))
-    if weight is None and label_smoothing == 0.0 and not _has(flat, ignore_index):
-        losses, _ = apply_multi(_softmax.CrossEntropy(), rows, flat)
+    if weight is None and label_smoothing == 0.0:
+        losses, _ = apply_multi(_softmax.CrossEntropy(ignore_index), rows, flat)
+        if reduction == "mean":
+            return losses.sum() / (flat != ignore_index).to(rows.dtype).sum()
         return _shaped(reduced("cross_entropy", losses, reduction), target, reduction)
     return _weighted(rows, flat, target, weight, ignore_index, reduction, label_smoothing)
-
-
-def _has(labels: Tensor, value: int) -> bool:
-    return bool(prod(labels.shape)) and bool((labels == value).any().item())
 
 
 def _shaped(losses: Tensor, target: Tensor, reduction: str) -> Tensor:

@@ -13,6 +13,7 @@ from ..dtypes import DEFAULT
 from ..errors import IndexOutOfRange, ShapeError, fail
 from ..shape import check_axis
 from .derivatives import EXP
+from .elementwise import select
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -93,13 +94,16 @@ class CrossEntropy(Op):
     outputs = 2
     keeps_output = True
 
+    def __init__(self, ignore: int) -> None:
+        self.ignore = ignore
+
     def infer(self, *inputs: Any) -> tuple[Spec, Spec]:
         x, labels = inputs
         return (labels.shape, x.dtype), (x.shape, x.dtype)
 
     def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer, Buffer]:
         try:
-            return backend.cross_entropy(*buffers)
+            return backend.cross_entropy(buffers[0], buffers[1], self.ignore)
         except IndexError as error:
             raise fail(
                 IndexOutOfRange,
@@ -109,14 +113,16 @@ class CrossEntropy(Op):
             ) from None
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
-        return apply(CrossEntropyGrad(), g[0], y[1], inputs[1]), None
+        return apply(CrossEntropyGrad(self.ignore), g[0], y[1], inputs[1]), None
 
     def composition(self, x: Any, labels: Any) -> tuple[Tensor, Tensor]:
         """-log softmax(x)[label], in ops."""
         from .index import gather
 
         logp = log_softmax(x, 1)
-        return -gather(logp, 1, labels.unsqueeze(1)).squeeze(1), EXP(logp)
+        counts = labels != self.ignore
+        picked = gather(logp, 1, select(counts, labels, 0).unsqueeze(1)).squeeze(1)
+        return select(counts, -picked, 0.0), EXP(logp)
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 12 * super().flops(inputs, outputs)
@@ -127,11 +133,15 @@ class CrossEntropyGrad(Op):
 
     name = "cross_entropy_grad"
 
+    def __init__(self, ignore: int) -> None:
+        self.ignore = ignore
+
     def infer(self, *inputs: Any) -> Spec:
         return inputs[1].shape, inputs[1].dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
-        return backend.cross_entropy_grad(*buffers)
+        g, p, labels = buffers
+        return backend.cross_entropy_grad(g, p, labels, self.ignore)
 
 
 def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, int]:
