@@ -80,7 +80,8 @@ def cross_entropy(
     if weight is None and label_smoothing == 0.0:
         losses, _ = apply_multi(_softmax.CrossEntropy(ignore_index), rows, flat)
         if reduction == "mean":
-            return losses.sum() / (flat != ignore_index).to(rows.dtype).sum()
+            mean: Tensor = losses.sum() / (flat != ignore_index).to(rows.dtype).sum()
+            return mean
         return _shaped(reduced("cross_entropy", losses, reduction), target, reduction)
     return _weighted(rows, flat, target, weight, ignore_index, reduction, label_smoothing)
 
