@@ -80,7 +80,7 @@ class SamplingDefaults(LayoutDefaults):
         return self.binary("add", mantissa, self.binary("mul", exponent, 0.6931471805599453))
 
     def _direction(self, words: Buffer) -> tuple[Buffer, Buffer]:
-        """A uniform point on the circle: angle in +-pi/4 by Taylor series, then one of 4 turns."""
+        """A uniform point on the circle: an angle in +-pi/4, then one of the four quarters."""
         turns = self.binary("mul", words, 2.0**-30)
         quarter = self.unary("floor", turns)
         angle = self.binary("sub", self.binary("sub", turns, quarter), 0.5)
