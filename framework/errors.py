@@ -19,6 +19,10 @@ class DTypeError(EtudeError, TypeError):
     """A dtype that the operation does not take."""
 
 
+class CallError(EtudeError, TypeError):
+    """An argument that is missing, unknown, or of a Python type that the function does not take."""
+
+
 class ArgumentError(EtudeError, ValueError):
     """An argument outside the values that the operation takes."""
 
@@ -37,6 +41,22 @@ class GradError(EtudeError, RuntimeError):
 
 class NonFiniteLoss(EtudeError, FloatingPointError):
     """Training met a loss of nan or inf."""
+
+
+class MissingLibrary(EtudeError, ImportError):
+    """An optional library that this function needs is not installed."""
+
+
+class BadFile(EtudeError, OSError, ValueError):
+    """A file that cannot be read or written, or does not hold what it should."""
+
+
+class MissingAttribute(EtudeError, AttributeError):
+    """A module has no parameter, buffer, child or method of that name."""
+
+
+class StateMismatch(EtudeError, RuntimeError):
+    """A state_dict that does not fit the module or optimizer that should load it."""
 
 
 def fail(kind: type[EtudeError], op: str, message: str) -> EtudeError:
