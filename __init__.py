@@ -10,7 +10,7 @@ tensor([2., 4., 6.])
 from importlib.metadata import PackageNotFoundError, version
 
 from . import backends
-from .framework import functional
+from .framework import errors, functional
 from .framework.autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .framework.creation import (
     arange,
@@ -31,9 +31,11 @@ from .framework.dtypes import bool_ as bool
 from .framework.dtypes import float32, float64, int32, int64
 from .framework.functional import *  # noqa: F403
 from .framework.gradcheck import gradcheck, gradgradcheck
+from .framework.guard import guard_functions
 from .framework.ops.sampling import Generator, get_rng_state, set_rng_state
 from .framework.tensor import Tensor
 
+guard_functions(globals(), __name__)
 try:
     __version__ = version("etude")
 except PackageNotFoundError:  # run from a source tree that was not installed

@@ -6,6 +6,7 @@ This is both `etude.exp` and friends and `etude.functional` (torch's `torch.nn.f
 
 from __future__ import annotations
 
+from . import guard
 from .composed.activations import *  # noqa: F403
 from .composed.losses import *  # noqa: F403
 from .composed.pooling import *  # noqa: F403
@@ -99,3 +100,5 @@ from .ops.reduce import sum_ as sum
 from .ops.sampling import bernoulli, manual_seed, rand, randint, randn, randperm
 from .ops.softmax import log_softmax, softmax
 from .ops.transfer import Clone, Move
+
+guard.guard_functions(globals(), __name__)

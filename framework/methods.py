@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import functional as F
+from .guard import guard_methods
 from .tensor import Tensor
 
 METHODS = [
@@ -135,3 +136,4 @@ def _where(self: Tensor, condition: Tensor, other: Tensor | float) -> Tensor:
 
 
 Tensor.where = _where  # type: ignore[attr-defined]
+guard_methods(Tensor)

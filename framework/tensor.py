@@ -12,7 +12,7 @@ from etude.backends.base import Backend, Buffer, Shape
 from . import autograd
 from .creation import arange, as_backend, eye, full, ones, tensor, zeros
 from .dtypes import DTYPES, DType, bool_, float32, float64, int32, int64
-from .errors import ArgumentError, DTypeError, GradError, ShapeError, fail, nearest
+from .errors import ArgumentError, CallError, DTypeError, GradError, ShapeError, fail, nearest
 from .host import nested_list, numpy_view
 from .shape import check_axis
 
@@ -380,10 +380,10 @@ class Tensor:
         return F.LOGICAL_XOR(F.only_bool("^", self), F.only_bool("^", other))
 
     def __eq__(self, other: Any) -> Any:
-        return F.EQ(self, other)
+        return _compare(F.EQ, self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return F.NE(self, other)
+        return _compare(F.NE, self, other)
 
     def __lt__(self, other: Any) -> Tensor:
         return F.LT(self, other)
@@ -403,6 +403,16 @@ class Tensor:
     if TYPE_CHECKING:  # methods.py attaches every function whose first argument is a tensor
 
         def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
+
+
+def _compare(op: Any, x: Tensor, other: Any) -> Any:
+    """`x == None` and `x == "a"` are False, as in torch; a list is more likely a mistake."""
+    try:
+        return op(x, other)
+    except CallError:
+        if isinstance(other, (list, tuple)):
+            raise
+        return NotImplemented
 
 
 from . import functional as F  # noqa: E402 - the operators above and the functions need each other

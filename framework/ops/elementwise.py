@@ -15,6 +15,7 @@ from .. import tensor as _tensor
 from ..autograd import Node, Op, Spec, apply, needs, recording, tick
 from ..dtypes import DEFAULT, DType, as_dtype, bool_, number_dtype, promote, promote_number
 from ..errors import ArgumentError, DTypeError, fail
+from ..guard import wrong_type
 from ..shape import broadcast
 from .reduce import sum_to
 
@@ -183,37 +184,45 @@ class Where(Op):
         return apply(self, condition, a, b)
 
 
-def as_tensor_operand(op: str, x: Any, like: Any = None) -> Tensor:
+def as_tensor_operand(
+    op: str, x: Any, like: Any = None, label: str = "input", kind: Any = None
+) -> Tensor:
     """x if it is a Tensor; a NumPy array as a constant beside `like`; else an error."""
     if isinstance(x, _tensor.Tensor):
         return x
     if hasattr(x, "__array_interface__") or isinstance(x, memoryview):
         return _tensor.tensor(x, backend=None if like is None else like.backend)
-    raise fail(
-        DTypeError,
-        op,
-        f"expected a Tensor or a number, got {type(x).__name__}; "
-        "make it one with etude.tensor(...)",
-    )
+    raise wrong_type(op, label, _tensor.Tensor if kind is None else kind, x)
 
 
 def promote_operands(op: Binary, a: Any, b: Any) -> tuple[Any, Any]:
     """Both operands in the dtype of the result; a plain number stays a number."""
+    a, b = plain_number(a), plain_number(b)
     plain_a, plain_b = isinstance(a, (int, float)), isinstance(b, (int, float))
     if plain_a and plain_b:
         a, plain_a = _tensor.tensor(a), False
     if plain_a or plain_b:
-        x = as_tensor_operand(op.name, b if plain_a else a)
         number = a if plain_a else b
+        x = as_tensor_operand(op.name, b if plain_a else a, None, "other" if plain_a else "input")
         dtype = promote_number(x.dtype, number)
         check_fits(op.name, number, dtype)
+        a, b = (a, x) if plain_a else (x, b)
     else:
-        x = a if isinstance(a, _tensor.Tensor) else b
-        a, b = as_tensor_operand(op.name, a, x), as_tensor_operand(op.name, b, x)
+        like = next((t for t in (a, b) if isinstance(t, _tensor.Tensor)), None)
+        kind = _tensor.Tensor | float
+        a = as_tensor_operand(op.name, a, like, "input", kind)
+        b = as_tensor_operand(op.name, b, like, "other", kind)
         dtype = promote(a.dtype, b.dtype)
     if op.result == "float" and not dtype.is_floating_point:
         dtype = DEFAULT
     return (a if plain_a else cast(a, dtype)), (b if plain_b else cast(b, dtype))
+
+
+def plain_number(x: Any) -> Any:
+    """A NumPy scalar as a Python number, weak in promotion as in torch; anything else as it is."""
+    if isinstance(x, (int, float, _tensor.Tensor)) or getattr(x, "shape", None) != ():
+        return x
+    return x if hasattr(x, "__setitem__") else x.item()  # a 0-d array is an array
 
 
 def check_fits(op: str, number: float | int | bool, dtype: DType) -> None:

@@ -107,14 +107,14 @@ def _same_float(op: str, *tensors: Any) -> list[Any]:
         dtype = promote(dtype, t.dtype)
     if dtype == "bool":
         raise fail(DTypeError, op, "does not take bool; convert with .float()")
-    return [t.to(dtype) for t in tensors]
+    return [t if t.dtype is dtype else t.to(dtype) for t in tensors]
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """NumPy's @: batches broadcast; a 1-D operand gets an axis that the result loses again."""
     from .elementwise import as_tensor_operand
 
-    other = as_tensor_operand("matmul", other, input)
+    other = as_tensor_operand("matmul", other, input, "other")
     if not input.shape or not other.shape:
         raise fail(
             ShapeError,
