@@ -63,8 +63,7 @@ def pad(
     """Pad the last axes: (left, right) of the last, then (top, bottom) of the one before, ...
 
     mode "constant" writes `value`; "reflect" mirrors without repeating the border; "replicate"
-    repeats the border (deck D0's copy-border); "circular" wraps around. Negative numbers crop
-    (constant only).
+    repeats the border (deck D0's copy-border); "circular" wraps around. Negative numbers crop.
     """
     pairs = _pairs(input, pad)
     if mode == "constant":
@@ -111,18 +110,20 @@ def _constant(x: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
 
 
 def _border(mode: str, size: int, lo: int, hi: int) -> list[int]:
-    """Which element each position of the padded axis shows."""
-    limit = {"reflect": size - 1, "circular": size, "replicate": lo + hi if size else 0}[mode]
-    if lo < 0 or hi < 0 or lo > limit or hi > limit:
+    """Which element each position of the padded axis shows; circular wraps what is not cropped."""
+    first, last = max(-lo, 0), min(size + hi, size)
+    kept = last - first
+    limit = {"reflect": size - 1, "circular": kept, "replicate": max(lo, hi) if size else 0}[mode]
+    if lo + size + hi < 0 or max(lo, hi, 0) > max(limit, 0) or (mode == "circular" and kept < 0):
         raise fail(
             ArgumentError,
             "pad",
             f"mode {mode!r} cannot pad an axis of size {size} by {(lo, hi)}; "
-            f"expected 0 ... {limit}",
+            f"expected at most {limit}, and to crop no more than there is",
         )
     places = range(-lo, size + hi)
     if mode == "circular":
-        return [i % size for i in places]
+        return [first + (i - first) % kept for i in places]
     if mode == "replicate":
         return [min(max(i, 0), size - 1) for i in places]
     period = max(2 * size - 2, 1)

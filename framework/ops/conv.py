@@ -11,6 +11,7 @@ from etude.backends.base import Backend, Buffer, Pairs, Shape
 from ..autograd import Op, Spec, apply, needs
 from ..errors import ArgumentError, ShapeError, fail
 from ..shape import int_tuple, normalize_padding, window_counts
+from .layout import Pad
 from .matmul import _same_float
 from .reduce import sum_
 
@@ -263,11 +264,14 @@ def _conv_transpose(
     )
     if any(n <= 0 for n in size):
         raise fail(ShapeError, name, f"the output would have size {size}; use less padding")
-    pairs = tuple((b, b) for b in p)
-    shape = (h.shape[0], weight.shape[1] * groups, *size)
-    if any(e >= a for e, a in zip(extra, s, strict=True)):
-        raise fail(ArgumentError, name, f"output_padding {extra} must be smaller than stride {s}")
+    # What output_padding adds is cropped less at the end; what reaches beyond the sum is zero.
+    pairs = tuple((b, max(b - e, 0)) for b, e in zip(p, extra, strict=True))
+    beyond = tuple(max(e - b, 0) for b, e in zip(p, extra, strict=True))
+    inner = tuple(n - e for n, e in zip(size, beyond, strict=True))
+    shape = (h.shape[0], weight.shape[1] * groups, *inner)
     y = apply(ConvInputGrad(name, s, pairs, d, groups, shape), h, given[1])
+    if any(beyond):
+        y = apply(Pad(((0, 0), (0, 0), *((0, e) for e in beyond)), 0.0), y)
     if bias is not None:
         if given[2].shape != shape[1:2]:
             raise fail(ShapeError, name, f"expected a bias ({shape[1]},), got {bias.shape}")
@@ -310,7 +314,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transpose of conv2d: weight (C, O/groups, K, L), size (H-1) stride - 2 pad + K + extra."""
+    """The transpose of conv2d: weight (C, O/groups, K, L); size (H-1) stride - 2 pad + K + more."""
     return _conv_transpose(
         "conv_transpose2d",
         2,

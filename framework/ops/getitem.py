@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 OP = "index"
 
 
+class _Truth:
+    """A 0-d mask: it consumes no axis, and adds one of size 1 that is kept or dropped."""
+
+    def __init__(self, mask: Tensor) -> None:
+        self.indices = _index.nonzero(reshape(mask, 1), as_tuple=True)[0]
+
+
 def getitem(x: Tensor, key: Any) -> Tensor:
     """Slices, whole numbers, None and ... give one strided copy; arrays and masks gather."""
     parts = _complete(_as_tuple(key, x), x)
-    if any(isinstance(p, _tensor.Tensor) for p in parts):
+    if any(isinstance(p, (_tensor.Tensor, _Truth)) for p in parts):
         parts = [_as_array(p, x) for p in parts]
     viewed, arrays = _basic(x, parts)
     return _advanced(viewed, arrays) if arrays else viewed
@@ -108,11 +115,7 @@ def _complete(parts: list[Any], x: Tensor) -> list[Any]:
                     f"a mask {p.shape} does not fit the axes {size} of shape "
                     f"{x.shape}; expected equal sizes",
                 )
-            out.extend(
-                _index.nonzero(p, as_tuple=True)
-                if p.shape
-                else [None, _index.nonzero(reshape(p, 1), as_tuple=True)[0]]
-            )
+            out.extend(_index.nonzero(p, as_tuple=True) if p.shape else [_Truth(p)])
         else:
             out.append(p)
         axis += _width(p)
@@ -132,7 +135,9 @@ def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
     arrays: dict[int, Tensor] = {}
     whole = True
     for p in parts:
-        if p is None:
+        if p is None or isinstance(p, _Truth):
+            if p is not None:
+                arrays[len(shape)] = p.indices
             shape.append(1)
             steps.append(0)
             continue

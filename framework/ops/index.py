@@ -148,10 +148,13 @@ def gather(input: Tensor, dim: int, index: Any) -> Tensor:
 
 
 def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tensor:
-    """`gather` with the other axes broadcast; without `dim`, of the flattened tensor."""
+    """`gather` with the other axes broadcast; without `dim`, of the flattened tensor.
+
+    Negative indices count from the end.
+    """
     index = as_indices("take_along_dim", indices, input)
-    if dim is None:
-        return gather(reshape(input, -1), 0, reshape(index, -1))
+    if dim is None or not input.shape:
+        return take_along_dim(reshape(input, -1), reshape(index, -1), 0)
     axis = check_axis("take_along_dim", dim, len(input.shape))
     if len(index.shape) != len(input.shape):
         raise fail(
@@ -160,6 +163,7 @@ def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tenso
             f"expected as many axes as the input {input.shape}, got {index.shape}",
         )
     pairs = list(enumerate(zip(input.shape, index.shape, strict=True)))
+    index = select(index < 0, index + input.shape[axis], index)
     wide = [m if i == axis else max(n, m) if n and m else 0 for i, (n, m) in pairs]
     long = [n if i == axis else max(n, m) if n and m else 0 for i, (n, m) in pairs]
     return gather(expand(input, long), axis, expand(index, wide))
@@ -169,6 +173,8 @@ def scatter_add(input: Tensor, dim: int, index: Any, src: Tensor) -> Tensor:
     """x with src added at the positions of `index` along `dim`; repeated positions add up."""
     indices = as_indices("scatter_add", index, input)
     axis = check_axis("scatter_add", dim, len(input.shape))
+    if not input.shape:
+        return reshape(scatter_add(*_as_rows(input, indices, src)), ())
     flat = _positions("scatter_add", input.shape, axis, indices)
     values = _corner("scatter_add", src, indices)
     added = apply(AddRows(prod(input.shape)), reshape(values.to(input.dtype), -1, 1), flat)
@@ -179,12 +185,20 @@ def scatter(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     """x with src (a Tensor or a number) written at the positions of `index`; the last counts."""
     indices = as_indices("scatter", index, input)
     axis = check_axis("scatter", dim, len(input.shape))
+    if not input.shape:
+        return reshape(scatter(*_as_rows(input, indices, src)), ())
     flat = _positions("scatter", input.shape, axis, indices)
     if isinstance(src, _tensor.Tensor):
         values = reshape(_corner("scatter", src, indices), -1)
     else:
         values = _tensor.full(flat.shape, src, dtype=input.dtype, backend=input.backend)
     return put_flat(input, flat, values)
+
+
+def _as_rows(input: Tensor, index: Tensor, src: Any) -> tuple[Tensor, int, Tensor, Any]:
+    """The arguments of a scatter into a 0-d tensor, as 1-d ones."""
+    column = reshape(src, -1) if isinstance(src, _tensor.Tensor) else src
+    return reshape(input, 1), 0, reshape(index, -1), column
 
 
 def _corner(op: str, src: Tensor, index: Tensor) -> Tensor:

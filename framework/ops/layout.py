@@ -256,7 +256,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Drop axes of size 1: all of them, or those in `dim` that have size 1."""
-    axes = check_axes("squeeze", dim, len(input.shape))
+    none = isinstance(dim, (tuple, list)) and not dim
+    axes = () if none else check_axes("squeeze", dim, len(input.shape))
     return reshape(input, tuple(n for i, n in enumerate(input.shape) if i not in axes or n != 1))
 
 
@@ -270,9 +271,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, shape[:a] + (prod(shape[a : b + 1]),) + shape[b + 1 :])
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    """Reverse the order along axes."""
-    given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
+    """Reverse the order along axes: `x.flip(0, 1)` or `flip(x, dims=(0, 1))`."""
+    given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes or dims
     if not given or prod(input.shape) == 0:
         return input
     strides, offset = row_major(input.shape), 0
@@ -318,7 +319,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors that agree outside `dim`; dtypes are promoted."""
+    """Join tensors that agree outside `dim`; dtypes are promoted, and empty (0,) ones left out."""
     xs = list(tensors)
     if not xs:
         raise fail(ArgumentError, "cat", "expected at least one tensor, got none")
@@ -329,6 +330,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     dtype = xs[0].dtype
     for x in xs[1:]:
         dtype = promote(dtype, x.dtype)
+    xs = [x for x in xs if x.shape != (0,)] or xs[:1]
     axis = check_axis("cat", dim, len(xs[0].shape))
     return apply(Cat(axis), *[x.to(dtype) for x in xs])
 

@@ -228,13 +228,15 @@ def var(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float = 1,
+    correction: float | None = 1,
 ) -> Tensor:
     """sum((x - mean)^2) / (n - correction); correction 1 is the unbiased estimate, as in torch."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None:
         correction = 1 if unbiased else 0
+    if correction is None:
+        correction = 1
     if not input.dtype.is_floating_point:
         raise fail(DTypeError, "var", f"expected a float tensor, got {input.dtype}; use .float()")
     axes = check_axes("var", dim, len(input.shape))
@@ -249,7 +251,7 @@ def std(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float = 1,
+    correction: float | None = 1,
 ) -> Tensor:
     """The square root of `var`."""
     return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
