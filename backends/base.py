@@ -50,7 +50,7 @@ class Backend(
 ):
     """A way to carry the operations out. Subclasses write Tier 1 and override Tier 2 for speed."""
 
-    observe: Callable[[Any, Any], None] | None = None  # a recorder's ear: (op, specs) after each op
+    observe: Callable[[Any, Any, Any], None] | None = None  # told (op, inputs, outputs) of each op
 
     def load(self, program: Loadable) -> Runner:
         """Prepare a recorded program: runner(env, key, counter) fills env with its results."""

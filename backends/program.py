@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from .tier1 import Shape
 
-RANDOM = ("uniform", "normal", "random_bits")
+RANDOM = ("uniform", "normal", "exponential", "random_bits")
 
 
 class Value:

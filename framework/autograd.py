@@ -22,7 +22,7 @@ from etude.backends.base import Backend, Shape
 
 from . import tensor as _tensor
 from .dtypes import DType
-from .errors import BackendMismatch, GradError, ShapeError, fail
+from .errors import BackendMismatch, CallError, GradError, ShapeError, fail
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Spec = tuple[Shape, DType]
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
+visiting: ContextVar[Node | None] = ContextVar("visiting", default=None)  # while it is observed
 tick = count(1).__next__  # one clock orders nodes and in-place writes
 
 
@@ -101,7 +102,7 @@ class Op(ABC):
 class Node:
     """One recorded application of an op."""
 
-    __slots__ = ("inputs", "op", "order", "saved", "specs")
+    __slots__ = ("__weakref__", "inputs", "op", "order", "saved", "specs")
 
     def __init__(self, op: Op, inputs: tuple[Any, ...], order: int, saved: Any, specs: Any) -> None:
         self.op = op
@@ -131,7 +132,8 @@ def common_backend(op: str, inputs: Sequence[Any]) -> Backend:
                 f"move one with .to({backend.name!r})",
             )
         backend = other
-    assert backend is not None, f"{op} needs at least one Tensor"
+    if backend is None:
+        raise fail(CallError, op, "expected a Tensor, got none; make one with etude.tensor(...)")
     return backend
 
 
@@ -140,12 +142,12 @@ def apply(op: Op, *inputs: Any) -> Tensor:
     backend = common_backend(op.name, inputs)
     spec = op.infer(*inputs)
     buffer = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
-    if backend.observe is not None:
-        backend.observe(op, spec)
     out = _tensor.Tensor(buffer, spec[0], spec[1], backend)
     if spec[1].is_floating_point and any(map(needs, inputs)) and recording.get():
         out.requires_grad = True
         out.node = Node(op, inputs, tick(), buffer if op.keeps_output else None, spec)
+    if backend.observe is not None:
+        backend.observe(op, inputs, (out,))
     return out
 
 
@@ -154,8 +156,6 @@ def apply_multi(op: Op, *inputs: Any) -> tuple[Tensor, ...]:
     backend = common_backend(op.name, inputs)
     specs = op.infer(*inputs)
     buffers = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
-    if backend.observe is not None:
-        backend.observe(op, specs)
     outs = tuple(
         _tensor.Tensor(b, shape, dtype, backend)
         for b, (shape, dtype) in zip(buffers, specs, strict=True)
@@ -165,6 +165,8 @@ def apply_multi(op: Op, *inputs: Any) -> tuple[Tensor, ...]:
         for index, out in enumerate(outs):
             if out.dtype.is_floating_point:
                 out.requires_grad, out.node, out.index = True, node, index
+    if backend.observe is not None:
+        backend.observe(op, inputs, outs)
     return outs
 
 
@@ -226,6 +228,8 @@ class _Sweep:
             inputs = node.inputs
             if inputs is None:
                 raise _freed(node.op.name)
+            if common_backend(node.op.name, inputs).observe is not None:
+                visiting.set(node)
             gradients = self._vjp(node, g, inputs)
             for x, gx in zip(inputs, gradients, strict=True):
                 if gx is not None and x.requires_grad:

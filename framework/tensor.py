@@ -161,6 +161,12 @@ class Tensor:
         """Add the gradient of sum(gradient * self) to the `.grad` of every leaf."""
         autograd.backward(self, gradient, retain_graph, create_graph)
 
+    def explain(self) -> str:
+        """A report on the graph behind this loss; the first suspicious tensor is marked."""
+        from .explain import explain
+
+        return explain(self)
+
     def requires_grad_(self, requires_grad: Flag = True) -> Tensor:
         """Ask for gradients (floats only), or no longer. In place."""
         if self.node is not None:

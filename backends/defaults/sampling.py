@@ -52,6 +52,15 @@ class SamplingDefaults(LayoutDefaults):
         z = self.reshape(self._part(z, 0, count), shape)
         return self.cast(z, dtype, out)
 
+    def exponential(
+        self, key: int, counter: int, shape: Shape, dtype: str, out: Buffer = None
+    ) -> Buffer:
+        """-ln u, u uniform in (0, 1): mean 1, never 0."""
+        words = self.cast(self.random_bits(key, counter, prod(shape)), "float64")
+        u = self.binary("mul", self.binary("add", words, 0.5), 2.0**-32)
+        z = self.binary("mul", self.reshape(self._log(u), shape), -1.0)
+        return self.cast(z, dtype, out)
+
     def _every(self, shape: Shape, step: int) -> list[int]:
         strides = [step] * len(shape)
         for axis in range(len(shape) - 2, -1, -1):

@@ -18,6 +18,7 @@ from ..creation import use_backend
 from ..errors import GradError, fail
 from ..ops.sampling import default_generator
 from ..tensor import Tensor
+from ..whereabouts import module_path
 from .program import Program, Slot
 
 OWN = {"to_host", "from_host", "dtype", "synchronize", "observe", "load"}
@@ -43,7 +44,6 @@ class Recorder(Backend):
     def __init__(self) -> None:
         self.program = Program()
         self.count = 0
-        self.scope = ""
         self.start = default_generator.counter
 
     for _method in CONTRACT:  # in the class body, so that the class is not abstract
@@ -62,17 +62,15 @@ class Recorder(Backend):
             arguments = (0, arguments[1] - self.start, *arguments[2:])
         shape, dtype = _direct(method, arguments)
         outputs = tuple(self.value(shape, dtype) for _ in range(count))
-        self.program.instructions.append(Instruction(method, arguments, outputs, scope=self.scope))
+        self.program.instructions.append(Instruction(method, arguments, outputs))
         return outputs[0] if count == 1 else outputs if count else None
 
-    def observe(self, op: Op, specs: Any) -> None:
+    def observe(self, op: Op, inputs: Any, outputs: tuple[Tensor, ...]) -> None:
         """Told by `apply`: which op wrote the last instruction, and what its results are."""
         instruction = self.program.instructions[-1]
-        instruction.op = op
-        for v, (shape, dtype) in zip(
-            instruction.outputs, [specs] if op.outputs == 1 else specs, strict=True
-        ):
-            v.shape, v.dtype = shape, dtype
+        instruction.op, instruction.scope = op, module_path()
+        for v, t in zip(instruction.outputs, outputs, strict=True):
+            v.shape, v.dtype = t.shape, t.dtype
 
     def from_host(self, data: memoryview, shape: Shape, dtype: str) -> Value:
         v = self.value(shape, dtype)
@@ -97,7 +95,7 @@ def _direct(method: str, arguments: tuple[Any, ...]) -> tuple[Shape | None, str 
     """Shape and dtype of results of the methods that are also called without an op."""
     if method in ("full", "empty"):
         return arguments[0], arguments[2] if method == "full" else arguments[1]
-    if method in ("uniform", "normal"):
+    if method in ("uniform", "normal", "exponential"):
         return arguments[2], arguments[3]
     if method == "random_bits":
         return (arguments[2],), "int64"

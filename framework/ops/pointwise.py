@@ -1,4 +1,8 @@
-"""The elementwise functions under their public names (torch's), each with its formula."""
+"""The elementwise functions under their public names (torch's), each with its formula.
+
+Functions of one tensor give float32 for whole numbers where the result is not whole. Functions of
+two broadcast and promote (dtypes.py); one operand may be a plain number.
+"""
 
 from __future__ import annotations
 
@@ -13,99 +17,346 @@ from .elementwise import as_tensor_operand, select
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["add", "clamp", "div", "sub"]
-
-_UNARY = {
-    "neg": "-x.",
-    "abs": "|x|; the gradient at 0 is 0.",
-    "sign": "-1, 0 or 1; nan stays nan.",
-    "exp": "e^x.",
-    "exp2": "2^x.",
-    "expm1": "e^x - 1, exact for small x.",
-    "log": "Natural logarithm; log(0) = -inf, nan below 0.",
-    "log2": "Logarithm to base 2.",
-    "log10": "Logarithm to base 10.",
-    "log1p": "log(1 + x), exact for small x.",
-    "sqrt": "Square root; nan below 0.",
-    "rsqrt": "1 / sqrt(x).",
-    "reciprocal": "1 / x.",
-    "sin": "Sine of radians.",
-    "cos": "Cosine of radians.",
-    "tan": "Tangent of radians.",
-    "asin": "Inverse sine, in radians.",
-    "acos": "Inverse cosine, in radians.",
-    "atan": "Inverse tangent, in radians.",
-    "sinh": "Hyperbolic sine.",
-    "cosh": "Hyperbolic cosine.",
-    "tanh": "Hyperbolic tangent (e^x - e^-x) / (e^x + e^-x).",
-    "asinh": "Inverse hyperbolic sine.",
-    "acosh": "Inverse hyperbolic cosine; nan below 1.",
-    "atanh": "Inverse hyperbolic tangent.",
-    "erf": "Error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x.",
-    "erfc": "1 - erf(x), without cancellation.",
-    "lgamma": "log |gamma(x)|.",
-    "digamma": "Derivative of lgamma.",
-    "sigmoid": "1 / (1 + e^-x).",
-    "relu": "max(x, 0); the gradient at 0 is 0 (deck D3).",
-    "floor": "Largest whole number <= x.",
-    "ceil": "Smallest whole number >= x.",
-    "trunc": "x without its fraction.",
-    "isnan": "Whether x is nan.",
-    "isinf": "Whether x is +inf or -inf.",
-    "isfinite": "Whether x is neither nan nor infinite.",
-    "logical_not": "Whether x is zero.",
-}
-_BINARY = {
-    "mul": "a * b.",
-    "floor_divide": "floor(a / b); whole numbers divided by 0 give 0.",
-    "remainder": "a - b floor(a / b), with the sign of b (Python's %).",
-    "fmod": "a - b trunc(a / b), with the sign of a (C's fmod).",
-    "maximum": "The larger; nan if either is; equal values share the gradient.",
-    "minimum": "The smaller; nan if either is; equal values share the gradient.",
-    "atan2": "The angle of the point (b, a), in radians.",
-    "hypot": "sqrt(a^2 + b^2).",
-    "copysign": "|a| with the sign of b.",
-    "eq": "a == b.",
-    "ne": "a != b.",
-    "lt": "a < b.",
-    "le": "a <= b.",
-    "gt": "a > b.",
-    "ge": "a >= b.",
-    "logical_and": "Whether both are nonzero.",
-    "logical_or": "Whether one is nonzero.",
-    "logical_xor": "Whether exactly one is nonzero.",
-}
-
-
-def _unary(name: str, doc: str) -> Any:
-    op = getattr(e, name.upper())
-
-    def function(input: Tensor) -> Tensor:
-        return op(input)  # type: ignore[no-any-return]
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{doc} Elementwise; whole numbers become float32 where the result is not whole."
-    )
-    return function
+__all__ = [
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "ceil",
+    "clamp",
+    "copysign",
+    "cos",
+    "cosh",
+    "digamma",
+    "div",
+    "eq",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "ge",
+    "gt",
+    "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "lgamma",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "maximum",
+    "minimum",
+    "mul",
+    "ne",
+    "neg",
+    "only_bool",
+    "pow",
+    "reciprocal",
+    "remainder",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "sub",
+    "tan",
+    "tanh",
+    "trunc",
+]
 
 
-def _binary(name: str, doc: str) -> Any:
-    op = getattr(e, name.upper())
-
-    def function(input: Tensor | float, other: Tensor | float) -> Tensor:
-        return op(input, other)  # type: ignore[no-any-return]
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{doc} Elementwise, with broadcasting and dtype promotion."
-    return function
+def neg(input: Tensor) -> Tensor:
+    """-x."""
+    return e.NEG(input)
 
 
-for _name, _doc in _UNARY.items():
-    globals()[_name] = _unary(_name, _doc)
-for _name, _doc in _BINARY.items():
-    globals()[_name] = _binary(_name, _doc)
-__all__ += [*_UNARY, *_BINARY, "only_bool", "pow", "round", "square"]
+def abs(input: Tensor) -> Tensor:
+    """|x|; the gradient at 0 is 0."""
+    return e.ABS(input)
+
+
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1; nan stays nan."""
+    return e.SIGN(input)
+
+
+def exp(input: Tensor) -> Tensor:
+    """e^x."""
+    return e.EXP(input)
+
+
+def exp2(input: Tensor) -> Tensor:
+    """2^x."""
+    return e.EXP2(input)
+
+
+def expm1(input: Tensor) -> Tensor:
+    """e^x - 1, exact for small x."""
+    return e.EXPM1(input)
+
+
+def log(input: Tensor) -> Tensor:
+    """Natural logarithm; log(0) = -inf, nan below 0."""
+    return e.LOG(input)
+
+
+def log2(input: Tensor) -> Tensor:
+    """Logarithm to base 2."""
+    return e.LOG2(input)
+
+
+def log10(input: Tensor) -> Tensor:
+    """Logarithm to base 10."""
+    return e.LOG10(input)
+
+
+def log1p(input: Tensor) -> Tensor:
+    """log(1 + x), exact for small x."""
+    return e.LOG1P(input)
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """Square root; nan below 0."""
+    return e.SQRT(input)
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """1 / sqrt(x)."""
+    return e.RSQRT(input)
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / x."""
+    return e.RECIPROCAL(input)
+
+
+def sin(input: Tensor) -> Tensor:
+    """Sine of radians."""
+    return e.SIN(input)
+
+
+def cos(input: Tensor) -> Tensor:
+    """Cosine of radians."""
+    return e.COS(input)
+
+
+def tan(input: Tensor) -> Tensor:
+    """Tangent of radians."""
+    return e.TAN(input)
+
+
+def asin(input: Tensor) -> Tensor:
+    """Inverse sine, in radians."""
+    return e.ASIN(input)
+
+
+def acos(input: Tensor) -> Tensor:
+    """Inverse cosine, in radians."""
+    return e.ACOS(input)
+
+
+def atan(input: Tensor) -> Tensor:
+    """Inverse tangent, in radians."""
+    return e.ATAN(input)
+
+
+def sinh(input: Tensor) -> Tensor:
+    """Hyperbolic sine."""
+    return e.SINH(input)
+
+
+def cosh(input: Tensor) -> Tensor:
+    """Hyperbolic cosine."""
+    return e.COSH(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent (e^x - e^-x) / (e^x + e^-x)."""
+    return e.TANH(input)
+
+
+def asinh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic sine."""
+    return e.ASINH(input)
+
+
+def acosh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic cosine; nan below 1."""
+    return e.ACOSH(input)
+
+
+def atanh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic tangent."""
+    return e.ATANH(input)
+
+
+def erf(input: Tensor) -> Tensor:
+    """Error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x."""
+    return e.ERF(input)
+
+
+def erfc(input: Tensor) -> Tensor:
+    """1 - erf(x), without cancellation."""
+    return e.ERFC(input)
+
+
+def lgamma(input: Tensor) -> Tensor:
+    """log |gamma(x)|."""
+    return e.LGAMMA(input)
+
+
+def digamma(input: Tensor) -> Tensor:
+    """Derivative of lgamma."""
+    return e.DIGAMMA(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e^-x)."""
+    return e.SIGMOID(input)
+
+
+def floor(input: Tensor) -> Tensor:
+    """Largest whole number <= x."""
+    return e.FLOOR(input)
+
+
+def ceil(input: Tensor) -> Tensor:
+    """Smallest whole number >= x."""
+    return e.CEIL(input)
+
+
+def trunc(input: Tensor) -> Tensor:
+    """x without its fraction."""
+    return e.TRUNC(input)
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Whether x is nan."""
+    return e.ISNAN(input)
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Whether x is +inf or -inf."""
+    return e.ISINF(input)
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Whether x is neither nan nor infinite."""
+    return e.ISFINITE(input)
+
+
+def logical_not(input: Tensor) -> Tensor:
+    """Whether x is zero."""
+    return e.LOGICAL_NOT(input)
+
+
+def mul(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a * b."""
+    return e.MUL(input, other)
+
+
+def floor_divide(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """floor(a / b); whole numbers divided by 0 give 0."""
+    return e.FLOOR_DIVIDE(input, other)
+
+
+def remainder(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a - b floor(a / b), with the sign of b (Python's %)."""
+    return e.REMAINDER(input, other)
+
+
+def fmod(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a - b trunc(a / b), with the sign of a (C's fmod)."""
+    return e.FMOD(input, other)
+
+
+def maximum(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """The larger; nan if either is; equal values share the gradient."""
+    return e.MAXIMUM(input, other)
+
+
+def minimum(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """The smaller; nan if either is; equal values share the gradient."""
+    return e.MINIMUM(input, other)
+
+
+def atan2(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """The angle of the point (b, a), in radians."""
+    return e.ATAN2(input, other)
+
+
+def hypot(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """sqrt(a^2 + b^2)."""
+    return e.HYPOT(input, other)
+
+
+def copysign(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """|a| with the sign of b."""
+    return e.COPYSIGN(input, other)
+
+
+def eq(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a == b."""
+    return e.EQ(input, other)
+
+
+def ne(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a != b."""
+    return e.NE(input, other)
+
+
+def lt(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a < b."""
+    return e.LT(input, other)
+
+
+def le(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a <= b."""
+    return e.LE(input, other)
+
+
+def gt(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a > b."""
+    return e.GT(input, other)
+
+
+def ge(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """a >= b."""
+    return e.GE(input, other)
+
+
+def logical_and(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """Whether both are nonzero."""
+    return e.LOGICAL_AND(input, other)
+
+
+def logical_or(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """Whether one is nonzero."""
+    return e.LOGICAL_OR(input, other)
+
+
+def logical_xor(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """Whether exactly one is nonzero."""
+    return e.LOGICAL_XOR(input, other)
 
 
 def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
