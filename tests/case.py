@@ -58,7 +58,7 @@ class Draw:
             order = rng.permutation(int(np.prod(size))).reshape(size)
             gap = (self.high - self.low) / max(order.size, 1)
             x = self.low + (order + 0.37) * gap
-            return (np.round(x * 100) if dtype in INTEGERS else x).astype(dtype)
+            return np.asarray(np.round(x * 100) if dtype in INTEGERS else x, dtype)
         if dtype in INTEGERS:
             return rng.integers(round(self.low), round(self.high), size, dtype, endpoint=True)
         return np.asarray(rng.uniform(self.low, self.high, size), dtype)
@@ -109,10 +109,12 @@ class Case:
     dtypes: Sequence[str] = FLOATS
     grad: bool = True  # has a gradient, checked against finite differences and torch
     second: bool = True  # and a gradient of it
+    smooth: bool = True  # False at a kink, where torch alone says what the gradient is
     elementwise: bool = (
         False  # takes any shapes that broadcast; nan, inf, huge and tiny go through it
     )
     reduction: bool = False  # nan, inf, huge and tiny in the first input reach the result
+    in_place: Sequence[int] = ()  # positions of the inputs that the function changes
     loose: float = 1.0
     result: str | None = None  # dtype of the result; None: torch's
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from case import Case
 from cases import CASES
-from conformance import CHECKS
+from conformance import Check, pairs
 
 import etude
 
@@ -16,10 +15,15 @@ BACKENDS: list[Any] = [
     pytest.param(name, marks=[] if why is None else pytest.mark.skip(reason=why))
     for name, why in etude.backends.available().items()
 ]
+NAMED = [pytest.param(check, case, id=f"{case}-{check.__name__}") for check, case in pairs(CASES)]
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("check, case", NAMED)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_case(case: Case, backend: str, check: Callable[[Case, str], None]) -> None:
+def test_case(case: Case, backend: str, check: Check) -> None:
     check(case, backend)
+
+
+def test_each_case_has_a_name_of_its_own() -> None:
+    names = [case.name for case in CASES]
+    assert sorted(names) == sorted(set(names))
