@@ -89,7 +89,7 @@ def _suspect(f: Finding, g: Tensor | None) -> str:
         return "its gradient is zero"
     if f.grad_norm > LARGE:
         return f"its gradient is larger than {LARGE:g}"
-    return "all values are zero" if f.zeros == 1 and f.order else ""
+    return "all values are zero" if f.zeros == 1 and f.order and f.shape else ""
 
 
 def culprit(findings: list[Finding]) -> Finding | None:
