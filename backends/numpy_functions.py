@@ -1,7 +1,6 @@
 """kernels/scalar.py's functions as NumPy ufuncs, and how to keep ufuncs quiet.
 
-Each is f(x, out) or f(a, b, out). The tables for integers and bool hold what means something else
-there, as kernels/scalar_integer.py does.
+On integers they are kernels/scalar_integer.py's.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .numpy_special import erf, erfc, digamma, lgamma
+from .numpy_special import digamma, erf, erfc, lgamma
 
 F = TypeVar("F", bound=Callable[..., Any])
+Function = Callable[..., Any]  # f(x, out) or f(a, b, out)
 
 
 class _ByErrstate:
@@ -33,8 +33,8 @@ def _by_context_variable() -> Any:
     try:
         from numpy._core import umath
 
-        state = umath._make_extobj(all="ignore")  # type: ignore[attr-defined]
-        variable = umath._extobj_contextvar  # type: ignore[attr-defined]
+        state = umath._make_extobj(all="ignore")
+        variable = umath._extobj_contextvar
     except (ImportError, AttributeError):
         return None
 
@@ -48,6 +48,7 @@ def _by_context_variable() -> Any:
 # NumPy warns of 1/0 and the like. `np.errstate` takes a microsecond to enter and leave, three times
 # what it takes to add ten numbers; the context variable behind it a fifth of that.
 QUIET = _by_context_variable() or _ByErrstate()
+quiet = partial(np.errstate, all="ignore")
 
 
 def quietly(function: F) -> F:
@@ -65,19 +66,19 @@ def quietly(function: F) -> F:
 
 
 # masks ------------------------------------------------------------------------------------------
-# `np.where` and `where=` branch for each element: 5 ns where the branch cannot be predicted. A mask
-# of ones and zeros and the bits of the numbers take a tenth of that, and no nan or inf spreads.
+# `np.where` and `where=` branch for each element: 5 ns where the branch cannot be foreseen. The
+# bits of numbers and masks take a tenth of that, and unlike a product with 0 spread no nan or inf.
 BITS = {1: np.int8, 4: np.int32, 8: np.int64}
+
+
+def _bits(x: Any) -> Any:
+    return x.view(BITS[x.itemsize])
 
 
 def _mask(condition: Any) -> Any:
     """-1, all bits set, where the bool array holds; else 0. The array is used up."""
     bits = condition.view(np.int8)
     return np.negative(bits, out=bits)
-
-
-def _bits(x: Any) -> Any:
-    return x.view(BITS[x.itemsize])
 
 
 def keep_where(condition: Any, x: Any, out: Any = None) -> Any:
@@ -88,15 +89,29 @@ def keep_where(condition: Any, x: Any, out: Any = None) -> Any:
     return out
 
 
-def select(condition: Any, a: Any, b: Any) -> Any:
-    """a where `condition` holds, else b: b ^ ((a ^ b) & mask)."""
-    like = a if isinstance(a, np.ndarray) else b
-    x, y = _bits(np.asarray(a, like.dtype)), _bits(np.asarray(b, like.dtype))
-    bits = np.bitwise_and(np.bitwise_xor(x, y), _mask(condition.copy()))
-    return np.bitwise_xor(bits, y, out=bits).view(like.dtype)
+def select(condition: Any, a: Any, b: Any, out: Any = None) -> Any:
+    """a where `condition` holds, else b: ((a ^ b) & mask) ^ b."""
+    dtype = (a if isinstance(a, np.ndarray) else b).dtype
+    x, y = _bits(np.asarray(a, dtype)), _bits(np.asarray(b, dtype))
+    bits = np.empty(np.broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
+    np.bitwise_xor(x, y, out=bits)
+    np.bitwise_and(bits, _mask(condition.copy()), out=bits)
+    return np.bitwise_xor(bits, y, out=bits if out is None else _bits(out)).view(dtype)
 
 
-# functions --------------------------------------------------------------------------------------
+# functions that NumPy lacks, or where it does something else on some dtype ----------------------
+def _into(out: Any, y: Any) -> Any:
+    if out is None:
+        return y
+    np.copyto(out, y)
+    return out
+
+
+def _whole(ufunc: Any) -> Function:
+    """Rounding, which leaves integers as they are."""
+    return lambda x, out: ufunc(x, out=out) if x.dtype.kind == "f" else _into(out, x.copy())
+
+
 def _rsqrt(x: Any, out: Any) -> Any:
     return np.reciprocal(np.sqrt(x, out=out), out=out)
 
@@ -113,32 +128,113 @@ def _softplus(x: Any, out: Any) -> Any:
     return np.add(y, np.maximum(x, 0), out=out)
 
 
-def _relu(x: Any, out: Any) -> Any:
-    return np.maximum(x, 0, out=out)
-
-
-def _gelu(x: Any, out: Any) -> Any:
-    return np.multiply(x, _normal_cdf(x), out=out)
-
-
 def _normal_cdf(x: Any) -> Any:
     return erfc(x * x.dtype.type(-math.sqrt(0.5)), None) * x.dtype.type(0.5)
 
 
-def _round(x: Any, out: Any) -> Any:
-    return np.rint(x, out=out)
-
-
-def _maximum(a: Any, b: Any, out: Any) -> Any:
-    return np.maximum(a, b, out=out)
-
-
-def _minimum(a: Any, b: Any, out: Any) -> Any:
-    return np.minimum(a, b, out=out)
+def _pow(a: Any, b: Any, out: Any) -> Any:
+    """np.power, which refuses integers to negative powers: the fraction is dropped, 0^b is 0."""
+    kind = (a if isinstance(a, np.ndarray) else b).dtype
+    if kind.kind == "f" or not np.any(np.less(b, 0)):
+        return np.power(a, b, out=out)
+    unit = np.equal(a, 1) + np.equal(a, -1) * (1 - 2 * np.remainder(b, 2))
+    y = np.where(np.less(b, 0), unit, np.power(a, np.maximum(b, 0)))
+    return _into(out, y.astype(kind))
 
 
 def _relu_grad(g: Any, y: Any, out: Any) -> Any:
     positive = np.greater(y, 0)
-    if positive.__class__ is np.ndarray and g.__class__ is np.ndarray:
+    if isinstance(positive, np.ndarray) and isinstance(g, np.ndarray):
         return keep_where(positive, g, out)
-    return np.where(positive, g, np.zeros((), y.dtype))
+    like = y if isinstance(y, np.ndarray) else g
+    return _into(out, np.where(positive, g, np.zeros((), like.dtype)))
+
+
+def _tanh_grad(g: Any, y: Any, out: Any) -> Any:
+    return np.multiply(g, 1 - y * y, out=out)
+
+
+def _sigmoid_grad(g: Any, y: Any, out: Any) -> Any:
+    return np.multiply(g * y, 1 - y, out=out)
+
+
+def _softplus_grad(g: Any, x: Any, out: Any) -> Any:
+    return np.multiply(g, _sigmoid(np.asarray(x), None), out=out)
+
+
+def _gelu_grad(g: Any, x: Any, out: Any) -> Any:
+    x = np.asarray(x)
+    density = np.exp(x * x * -0.5) * x.dtype.type(1 / math.sqrt(2 * math.pi))
+    return np.multiply(g, _normal_cdf(x) + x * density, out=out)
+
+
+# the tables -------------------------------------------------------------------------------------
+UNARY: dict[str, Function] = {
+    **{
+        name: getattr(np, name)
+        for name in (
+            *(
+                "sign",
+                "exp",
+                "exp2",
+                "expm1",
+                "log",
+                "log2",
+                "log10",
+                "log1p",
+                "sqrt",
+                "reciprocal",
+            ),
+            *("sin", "cos", "tan", "sinh", "cosh", "tanh", "isnan", "isinf", "isfinite"),
+            "logical_not",
+        )
+    },
+    "neg": np.negative,
+    "abs": np.absolute,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "floor": _whole(np.floor),
+    "ceil": _whole(np.ceil),
+    "trunc": _whole(np.trunc),
+    "round": _whole(np.rint),
+    "rsqrt": _rsqrt,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "relu": lambda x, out: np.maximum(x, 0, out=out),
+    "gelu": lambda x, out: np.multiply(x, _normal_cdf(x), out=out),
+    "erf": erf,
+    "erfc": erfc,
+    "lgamma": lgamma,
+    "digamma": digamma,
+}
+BINARY: dict[str, Function] = {
+    **{
+        name: getattr(np, name)
+        for name in (
+            *("add", "floor_divide", "remainder", "fmod", "copysign", "hypot"),
+            *("logical_and", "logical_or", "logical_xor"),
+        )
+    },
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+    "atan2": np.arctan2,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "pow": _pow,
+    "maximum": lambda a, b, out: np.maximum(a, b, out=out),  # which take `out` by name only
+    "minimum": lambda a, b, out: np.minimum(a, b, out=out),
+    "relu_grad": _relu_grad,
+    "tanh_grad": _tanh_grad,
+    "sigmoid_grad": _sigmoid_grad,
+    "softplus_grad": _softplus_grad,
+    "gelu_grad": _gelu_grad,
+}
