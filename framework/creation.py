@@ -22,17 +22,16 @@ from .shape import check_size
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_default: ContextVar[str | None] = ContextVar("backend", default=None)
+_default: ContextVar[Backend | None] = ContextVar("backend", default=None)
 
 
 def as_backend(backend: Any = None) -> Backend:
     """A Backend from a name, a Backend, or None: `use_backend`'s, ETUDE_BACKEND's, or numpy."""
-    if isinstance(backend, Backend):
-        return backend
-    if backend is None:
-        backend = _default.get() or os.environ.get("ETUDE_BACKEND") or "numpy"
+    chosen = _default.get() if backend is None else backend
+    if isinstance(chosen, Backend):
+        return chosen
     try:
-        return registry.get(backend)
+        return registry.get(chosen or os.environ.get("ETUDE_BACKEND") or "numpy")
     except ValueError as error:
         raise ArgumentError(str(error)) from None
 
@@ -41,7 +40,7 @@ def as_backend(backend: Any = None) -> Backend:
 def use_backend(backend: Any) -> Iterator[Backend]:
     """Make a backend the default for tensors created inside the context."""
     chosen = as_backend(backend)
-    token = _default.set(chosen.name)
+    token = _default.set(chosen)
     try:
         yield chosen
     finally:

@@ -146,7 +146,7 @@ def record(function: Callable[..., Any], *inputs: Tensor, state: Iterable[Any] =
 @contextmanager
 def _symbolic(recorder: Recorder, state: Iterable[Any]) -> Iterator[list[Slot]]:
     """Put symbolic values into tensors and knobs into parameter groups, until the end."""
-    tensors, groups = _gather(state)
+    tensors, groups = gather(state)
     before = [(t, t.buffer, t.backend, t.grad, t.version) for _, t in tensors]
     numbers = [(g, k, v) for g in groups for k, v in g.items() if type(v) in (int, float)]
     slots = []
@@ -176,7 +176,7 @@ class _Number(float):
     knob: Knob
 
 
-def _gather(state: Iterable[Any]) -> tuple[list[tuple[str, Tensor]], list[dict[str, Any]]]:
+def gather(state: Iterable[Any]) -> tuple[list[tuple[str, Tensor]], list[dict[str, Any]]]:
     """Named tensors of modules, optimizers and tensors, each once; and parameter groups."""
     named: list[tuple[str, Tensor]] = []
     groups: list[dict[str, Any]] = []
