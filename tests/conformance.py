@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from case import FLOATS, TOLERANCE, Case, Draw, map_draws
+from contract import watched
 
 import etude
 from etude import functional as F
@@ -320,3 +321,21 @@ def gradients_agree_with_torch(case: Case, backend: str) -> None:
 def sum_of_squares(ys: list[Any]) -> Any:
     """A scalar that gives each element of the outputs a gradient of its own."""
     return sum(((y + 0.5) * (y + 0.5)).sum() for y in ys if y.requires_grad)
+
+
+@check(lambda case: True)
+def backend_keeps_its_contract(case: Case, backend: str) -> None:
+    """`out=`, inputs unchanged, overrides equal to the defaults: at every call (contract.py)."""
+    with watched(etude.backends.get(backend), case.loose):
+        exercise(case, backend)
+
+
+def exercise(case: Case, backend: str) -> None:
+    """The values in every dtype, and the gradients in the float ones."""
+    for dtype in case.dtypes:
+        grad = has_gradient(case) and dtype in FLOATS
+        inputs = tensors(case, case.arrays(dtype), backend, grad)
+        with etude.use_backend(backend):
+            total = sum_of_squares(outputs(call(case, inputs)))
+            if isinstance(total, etude.Tensor):
+                total.backward()
