@@ -10,7 +10,7 @@ tensor([2., 4., 6.])
 from importlib.metadata import PackageNotFoundError, version
 
 from . import backends
-from .framework import errors, functional
+from .framework import errors, functional, nn, optim
 from .framework.anomaly import AnomalyError, detect_anomaly
 from .framework.autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .framework.creation import (

@@ -22,7 +22,7 @@ class OptimDefaults(Tier1):
         """In place: g += weight_decay p; v = momentum v + (1 - dampening) g; p -= lr v.
 
         With Nesterov p -= lr (g + momentum v); without a velocity v, p -= lr g. (torch.optim.SGD's
-        form; the first step, where v = g, is the caller's: it starts v as a copy of g.)
+        form; in its first step v = g, which is v = 0 and dampening = 0.)
         """
         if weight_decay:
             g = self.binary("add", g, self.binary("mul", p, weight_decay))
@@ -68,3 +68,52 @@ class OptimDefaults(Tier1):
         self.binary("add", root, eps, root)
         update = self.binary("div", m, root, root)
         self.binary("sub", p, self.binary("mul", update, lr / (1.0 - beta1**step), update), p)
+
+    def rmsprop_step(
+        self,
+        p: Buffer,
+        g: Buffer,
+        square: Buffer,
+        mean: Buffer | None,
+        velocity: Buffer | None,
+        lr: float,
+        alpha: float,
+        eps: float,
+        weight_decay: float,
+        momentum: float,
+    ) -> None:
+        """In place: square is the moving average of g^2, and p -= lr g / (sqrt(square) + eps).
+
+        With `mean`, the moving average of g, the root is of square - mean^2 (Graves 2013). With a
+        velocity, velocity = momentum velocity + g / (...) and p -= lr velocity. Hinton 2012.
+        """
+        if weight_decay:
+            g = self.binary("add", g, self.binary("mul", p, weight_decay))
+        squared = self.binary("mul", g, g)
+        self.binary("mul", square, alpha, square)
+        self.binary("add", square, self.binary("mul", squared, 1.0 - alpha, squared), square)
+        spread = square
+        if mean is not None:
+            self.binary("mul", mean, alpha, mean)
+            self.binary("add", mean, self.binary("mul", g, 1.0 - alpha), mean)
+            spread = self.binary("sub", square, self.binary("mul", mean, mean), squared)
+        root = self.unary("sqrt", spread, squared)
+        self.binary("add", root, eps, root)
+        step = self.binary("div", g, root, root)
+        if velocity is not None:
+            self.binary("mul", velocity, momentum, velocity)
+            step = self.binary("add", velocity, step, velocity)
+        self.binary("sub", p, self.binary("mul", step, lr), p)
+
+    def adagrad_step(
+        self, p: Buffer, g: Buffer, total: Buffer, lr: float, eps: float, weight_decay: float
+    ) -> None:
+        """In place: total += g^2; p -= lr g / (sqrt(total) + eps). Duchi, Hazan & Singer 2011."""
+        if weight_decay:
+            g = self.binary("add", g, self.binary("mul", p, weight_decay))
+        squared = self.binary("mul", g, g)
+        self.binary("add", total, squared, total)
+        root = self.unary("sqrt", total, squared)
+        self.binary("add", root, eps, root)
+        step = self.binary("div", g, root, root)
+        self.binary("sub", p, self.binary("mul", step, lr, step), p)

@@ -1,0 +1,186 @@
+"""Activations as layers.
+
+`inplace` is taken where torch takes it and changes nothing: values are immutable here.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from .. import functional as F
+from ..checks import choice, real, whole
+from ..errors import ArgumentError, fail
+from ..tensor import Tensor
+from .module import Module
+
+
+class Sigmoid(Module):
+    """1 / (1 + e^-x)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.sigmoid(input)
+
+
+class Tanh(Module):
+    """(e^x - e^-x) / (e^x + e^-x)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.tanh(input)
+
+
+class _Inplace(Module):
+    """An activation that only takes `inplace`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        """`inplace`, if it was asked for."""
+        return "inplace=True" if self.inplace else ""
+
+
+class ReLU(_Inplace):
+    """max(x, 0), with derivative 0 at 0 (deck D3). Nair & Hinton 2010."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.relu(input)
+
+
+class ReLU6(_Inplace):
+    """min(max(x, 0), 6)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.relu6(input)
+
+
+class SiLU(_Inplace):
+    """x sigmoid(x), also called swish."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.silu(input)
+
+
+class LeakyReLU(Module):
+    """x where x > 0, else negative_slope * x. (0.01 in torch, 0.1 in deck D0.)"""
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope, -inf)
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.leaky_relu(input, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
+
+
+class ELU(Module):
+    """x where x > 0, else alpha (e^x - 1). Clevert et al. 2016."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = real("ELU", "alpha", alpha, -inf)
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.elu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
+
+
+class Softplus(Module):
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = real("Softplus", "beta", beta, open_ends="(")
+        self.threshold = real("Softplus", "threshold", threshold, -inf)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class GELU(Module):
+    """x Phi(x), Phi the normal distribution; approximate="tanh" for the formula with tanh."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = choice("GELU", "approximate", approximate, ("none", "tanh"))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"approximate={self.approximate!r}"
+
+
+class Hardtanh(Module):
+    """x limited to [min_val, max_val]; the gradient is 0 at and outside the limits."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.min_val = real("Hardtanh", "min_val", min_val, -inf)
+        self.max_val = real("Hardtanh", "max_val", max_val, -inf)
+        if not min_val < max_val:
+            raise fail(
+                ArgumentError,
+                "Hardtanh",
+                f"expected min_val < max_val, got {min_val} and {max_val}; swap them",
+            )
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Elementwise."""
+        return F.hardtanh(input, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"min_val={self.min_val}, max_val={self.max_val}" + (
+            ", inplace=True" if self.inplace else ""
+        )
+
+
+class Softmax(Module):
+    """e^(x_i) / sum_j e^(x_j) along `dim`, with the maximum taken out first (deck D3).
+
+    A classifier trained with CrossEntropyLoss has none: the loss takes logits.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = whole(type(self).__name__, "dim", dim, -64)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Along `dim`."""
+        return F.softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """log(softmax(x)) along `dim`, computed as x - logsumexp(x)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Along `dim`."""
+        return F.log_softmax(input, self.dim)

@@ -1,0 +1,26 @@
+"""Hooks: functions that a module calls around its forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Hook = Callable[..., Any]
+
+
+class Handle:
+    """What registering a hook returns; `remove()`, or the end of a `with`, takes the hook out."""
+
+    def __init__(self, table: dict[Handle, Hook], hook: Hook) -> None:
+        self.table = table
+        table[self] = hook
+
+    def remove(self) -> None:
+        """Take the hook out. A second call does nothing."""
+        self.table.pop(self, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()

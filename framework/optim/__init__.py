@@ -1,0 +1,44 @@
+"""Optimizers, schedules and clipping: what `torch.optim` is to torch."""
+
+from ..checks import guard_constructors
+from . import schedule as lr_scheduler
+from .adagrad import Adagrad
+from .adam import Adam, AdamW
+from .clip import clip_grad_norm_, clip_grad_value_
+from .optimizer import Optimizer
+from .plateau import ReduceLROnPlateau
+from .rmsprop import RMSprop
+from .schedule import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    SequentialLR,
+    StepLR,
+)
+from .sgd import SGD
+
+__all__ = [
+    "lr_scheduler",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "Optimizer",
+    "ReduceLROnPlateau",
+    "RMSprop",
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "LRScheduler",
+    "MultiStepLR",
+    "SequentialLR",
+    "StepLR",
+    "SGD",
+]
+
+guard_constructors(globals(), Optimizer, LRScheduler, ReduceLROnPlateau)

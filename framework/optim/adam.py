@@ -1,0 +1,93 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..checks import real
+from ..errors import ArgumentError, fail
+from ..tensor import Tensor
+from .optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """p <- p - lr m' / (sqrt(v') + eps), m and v moving averages of g and g^2.
+
+    m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) make up for their start at 0. weight_decay
+    adds weight_decay * p to g. Kingma & Ba 2015, algorithm 1.
+    """
+
+    decoupled = False
+    foreign = {"amsgrad": False, "decoupled_weight_decay": False}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "maximize": maximize,
+            },
+        )
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Ranges of the options."""
+        for key in ("lr", "eps", "weight_decay"):
+            real(self.name, key, group[key])
+        betas = group["betas"]
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise fail(ArgumentError, self.name, f"expected betas as two numbers, got {betas!r}")
+        for i, beta in enumerate(betas):
+            real(self.name, f"betas[{i}]", beta, 0.0, 1.0, ")")
+
+    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """One backend.adam_step."""
+        beta1, beta2 = group["betas"]
+        step = state["step"] = state.get("step", 0) + 1
+        m, v = self.buffer(p, state, "exp_avg"), self.buffer(p, state, "exp_avg_sq")
+        p.backend.adam_step(
+            p.buffer,
+            g.buffer,
+            m,
+            v,
+            step,
+            group["lr"],
+            beta1,
+            beta2,
+            group["eps"],
+            group["weight_decay"],
+            self.decoupled,
+        )
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks p by lr * weight_decay and stays out of the averages.
+
+    Loshchilov & Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    decoupled = True
+    foreign = {"amsgrad": False, "decoupled_weight_decay": True}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)

@@ -1,0 +1,195 @@
+"""Optimizer: parameter groups, per-parameter state, and the loop that every method shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from etude.backends.base import Buffer
+
+from ..autograd import enable_grad, no_grad, tick
+from ..creation import zeros_like
+from ..errors import ArgumentError, BackendMismatch, DTypeError, GradError, ShapeError, fail
+from ..tensor import Tensor
+from . import state as _state
+
+
+class Optimizer(ABC):
+    """Base of all optimizers. A subclass checks its options and writes one `update`.
+
+    params: parameters (`model.parameters()`), or dicts of them with options of their own:
+    `[{"params": head.parameters(), "lr": 0.1}, {"params": body.parameters()}]`. `param_groups`
+    holds those dicts, complete; change `group["lr"]` at any time. `state` holds what a parameter
+    has built up.
+    """
+
+    foreign: dict[str, bool] = {}  # options of torch's that change the method, as this one has them
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.param_groups: list[dict[str, Any]] = []
+        groups = self._listed(params, "params")
+        if groups and isinstance(groups[0], dict):
+            for group in groups:
+                self.add_param_group(group)
+        else:
+            self.add_param_group({"params": groups})
+
+    @property
+    def name(self) -> str:
+        """The class's name, for messages."""
+        return type(self).__name__
+
+    @abstractmethod
+    def check(self, group: dict[str, Any]) -> None:
+        """Raise unless the options of a group are in their ranges."""
+
+    @abstractmethod
+    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """Move one parameter: one call of a backend's method, which writes into p's memory."""
+
+    def _listed(self, params: Any, what: str) -> list[Any]:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            given = "one tensor" if isinstance(params, Tensor) else type(params).__name__
+            fix = "put it in a list" if isinstance(params, Tensor) else "use model.parameters()"
+            raise fail(
+                ArgumentError,
+                self.name,
+                f"expected {what} as an iterable of parameters, got {given}; {fix}",
+            )
+        found = list(params)
+        if not found:
+            raise fail(
+                ArgumentError,
+                self.name,
+                f"{what} is empty; a generator such as "
+                "model.parameters() can be used up once: call it again",
+            )
+        return found
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own; missing options come from the defaults."""
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise fail(
+                ArgumentError,
+                self.name,
+                f"expected a group as {{'params': ..., option: value}}, got {param_group!r}",
+            )
+        given = param_group["params"]
+        tensors = [
+            p[1] if isinstance(p, tuple) and len(p) == 2 else p
+            for p in self._listed([given] if isinstance(given, Tensor) else given, "params")
+        ]
+        unknown = [key for key in param_group if key not in self.defaults and key != "params"]
+        if set(unknown) - {"initial_lr"}:
+            raise fail(
+                ArgumentError,
+                self.name,
+                f"a group has no option {unknown[0]!r}; choose from {', '.join(self.defaults)}",
+            )
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        for p in tensors:
+            self._check_parameter(p)
+            if id(p) in known:
+                raise fail(
+                    ArgumentError,
+                    self.name,
+                    f"a parameter {p.shape} was given twice; give each once, in one group",
+                )
+            known.add(id(p))
+        group = {**self.defaults, **param_group, "params": tensors}
+        self.check(group)
+        self.param_groups.append(group)
+
+    def _check_parameter(self, p: Any) -> None:
+        if not isinstance(p, Tensor):
+            raise fail(
+                DTypeError,
+                self.name,
+                f"expected Tensors, got {type(p).__name__}; use model.parameters()",
+            )
+        if not p.is_leaf:
+            raise fail(
+                GradError,
+                self.name,
+                f"a tensor {p.shape} was computed by an op, so no gradient "
+                "arrives at it; pass the leaf, or .detach() it first",
+            )
+        if not p.dtype.is_floating_point:
+            raise fail(DTypeError, self.name, f"expected float parameters, got {p.dtype}")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad = None if set_to_none else zeros_like(p.grad)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient; return the loss of the closure, if any."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    g = p.grad
+                    if g is not None:
+                        self._check_gradient(p, g)
+                        state = self.state.setdefault(p, {})
+                        self.update(p, -g if group.get("maximize") else g, group, state)
+                        p.version = tick()
+        return loss
+
+    def _check_gradient(self, p: Tensor, g: Tensor) -> None:
+        if g.shape != p.shape:
+            raise fail(
+                ShapeError,
+                self.name,
+                f"a parameter {p.shape} has a gradient {g.shape}; "
+                "expected its own shape; call zero_grad() and backward() again",
+            )
+        if g.backend is not p.backend or g.dtype is not p.dtype:
+            kind = DTypeError if g.backend is p.backend else BackendMismatch
+            raise fail(
+                kind,
+                self.name,
+                f"a parameter {p.shape} is {p.dtype} on {p.backend.name!r}, its "
+                f"gradient {g.dtype} on {g.backend.name!r}; call zero_grad() and backward() again",
+            )
+
+    def buffer(self, p: Tensor, state: dict[str, Any], key: str) -> Buffer:
+        """The memory of a state tensor of p's shape, zeros at first."""
+        found = state.get(key)
+        if found is None:
+            found = state[key] = zeros_like(p)
+        if found.backend is not p.backend or found.dtype is not p.dtype:
+            raise fail(
+                BackendMismatch,
+                self.name,
+                f"the {key} of a parameter {p.shape} is {found.dtype} "
+                f"on {found.backend.name!r}, the parameter {p.dtype} on {p.backend.name!r}; after "
+                "model.to(...) call optimizer.load_state_dict(optimizer.state_dict())",
+            )
+        return found.buffer
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {position: {...}}, "param_groups": [...]}, torch's layout; shares memory."""
+        return _state.save(self)
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Take over a copy of what `state_dict` returned, here or in torch.
+
+        Raises StateMismatch if groups, options or shapes differ; then nothing was changed.
+        """
+        _state.load(self, state_dict)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])

@@ -1,0 +1,77 @@
+"""Gradient descent with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..checks import real
+from ..errors import ArgumentError, fail
+from ..tensor import Tensor
+from .optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """p <- p - lr v with the velocity v <- momentum v + (1 - dampening) g; v = g in the first step.
+
+    weight_decay adds weight_decay * p to g (the gradient of weight_decay/2 |p|^2). Nesterov's form
+    steps by g + momentum v instead of v. maximize climbs.
+
+    Deck D0's V <- gamma g + rho V is this with momentum = rho and lr = gamma, V being lr v. Deck
+    D2's v <- beta v + (1 - beta) g is momentum = dampening = beta, but for D2's first step from v =
+    0. D0 takes Nesterov's gradient at W - rho V; this form (Sutskever et al. 2013) makes the same
+    steps in the shifted variable.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+            },
+        )
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Ranges of the options."""
+        for key in ("lr", "momentum", "weight_decay"):
+            real("SGD", key, group[key])
+        real("SGD", "dampening", group["dampening"], -float("inf"))
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise fail(
+                ArgumentError,
+                "SGD",
+                "nesterov needs a momentum > 0 and dampening 0, got "
+                f"momentum={group['momentum']} and dampening={group['dampening']}",
+            )
+
+    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """One backend.sgd_step."""
+        momentum, dampening, v = group["momentum"], group["dampening"], None
+        if momentum:
+            if state.get("momentum_buffer") is None:
+                dampening = 0.0
+            v = self.buffer(p, state, "momentum_buffer")
+        p.backend.sgd_step(
+            p.buffer,
+            g.buffer,
+            v,
+            group["lr"],
+            momentum,
+            dampening,
+            group["weight_decay"],
+            group["nesterov"],
+        )
