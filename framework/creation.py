@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from math import ceil
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from etude.backends import registry
 from etude.backends.base import Backend
 
 from . import tensor as _tensor
-from .dtypes import DEFAULT, as_dtype, float64, int64, number_dtype
-from .errors import ArgumentError, fail
+from .dtypes import DEFAULT, as_dtype, check_fits, float64, int64, number_dtype
+from .errors import ArgumentError, DTypeError, fail, nearest
+from .guard import wrong_type
 from .host import from_data
 from .shape import check_size
 
@@ -27,13 +27,21 @@ _default: ContextVar[Backend | None] = ContextVar("backend", default=None)
 
 def as_backend(backend: Any = None) -> Backend:
     """A Backend from a name, a Backend, or None: `use_backend`'s, ETUDE_BACKEND's, or numpy."""
-    chosen = _default.get() if backend is None else backend
-    if isinstance(chosen, Backend):
-        return chosen
-    try:
-        return registry.get(chosen or os.environ.get("ETUDE_BACKEND") or "numpy")
-    except ValueError as error:
-        raise ArgumentError(str(error)) from None
+    if isinstance(backend, Backend):
+        return backend
+    if backend is None:
+        backend = _default.get() or os.environ.get("ETUDE_BACKEND") or "numpy"
+    if not isinstance(backend, str):
+        raise wrong_type("backend", "backend", Backend | str, backend)
+    if backend not in registry.PATHS:
+        chosen = backend == os.environ.get("ETUDE_BACKEND")
+        raise fail(
+            ArgumentError,
+            "backend",
+            f"expected {'ETUDE_BACKEND' if chosen else 'backend'} to name a backend, "
+            f"got {backend!r}; {nearest(backend, registry.PATHS)}",
+        )
+    return registry.get(backend)
 
 
 @contextmanager
@@ -64,7 +72,7 @@ def tensor(
     if isinstance(data, _tensor.Tensor):
         engine = data.backend if backend is None else as_backend(backend)
         copy = data.detach().clone().to(engine)
-        return copy.to(kind or copy.dtype).requires_grad_(requires_grad)
+        return _leaf("tensor", copy.to(kind or copy.dtype), requires_grad)
     engine = as_backend(backend)
     host, shape, natural = from_data(data)
     source = float64 if host.format == "d" else natural
@@ -72,7 +80,29 @@ def tensor(
     target = kind or natural
     if target is not source:
         buffer = engine.cast(buffer, target)
-    return _tensor.Tensor(buffer, shape, target, engine).requires_grad_(requires_grad)
+    return _leaf("tensor", _tensor.Tensor(buffer, shape, target, engine), requires_grad)
+
+
+def _leaf(op: str, t: Tensor, requires_grad: bool) -> Tensor:
+    """A new tensor, which wants a gradient if asked."""
+    if requires_grad:
+        if not t.dtype.is_floating_point:
+            raise fail(
+                DTypeError,
+                op,
+                f"expected a float dtype with requires_grad=True, got {t.dtype}; "
+                "pass dtype=etude.float32 or leave requires_grad out",
+            )
+        t.requires_grad = True
+    return t
+
+
+def _constant(op: str, size: Any, value: Any, dtype: Any, backend: Any, wants: bool) -> Tensor:
+    shape = check_size(op, size)
+    kind = as_dtype(dtype, op)
+    check_fits(op, value, kind)
+    engine = as_backend(backend)
+    return _leaf(op, _tensor.Tensor(engine.full(shape, value, kind), shape, kind, engine), wants)
 
 
 def full(
@@ -84,95 +114,100 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor filled with one number, of its dtype by default."""
-    shape = check_size("full", (size,) if isinstance(size, int) else (tuple(size),))
-    kind = number_dtype(fill_value) if dtype is None else as_dtype(dtype, "full")
-    engine = as_backend(backend)
-    buffer = engine.full(shape, fill_value, kind)
-    return _tensor.Tensor(buffer, shape, kind, engine).requires_grad_(requires_grad)
+    return _full("full", size, fill_value, dtype, backend, requires_grad)
+
+
+def _full(op: str, size: Any, value: Any, dtype: Any, backend: Any, wants: bool) -> Tensor:
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()  # a 0-d tensor or a NumPy scalar
+    if not isinstance(value, (int, float)):
+        raise wrong_type(op, "fill_value", float, value)
+    kind = number_dtype(value) if dtype is None else dtype
+    shape = size if isinstance(size, (tuple, list)) else (size,)
+    return _constant(op, shape, value, kind, backend, wants)
 
 
 def zeros(
     *size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Zeros, float32 by default."""
-    return full(
-        check_size("zeros", size),
-        0.0,
-        dtype=dtype or DEFAULT,
-        backend=backend,
-        requires_grad=requires_grad,
-    )
+    return _constant("zeros", size, 0, dtype or DEFAULT, backend, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 by default."""
-    return full(
-        check_size("ones", size),
-        1.0,
-        dtype=dtype or DEFAULT,
-        backend=backend,
-        requires_grad=requires_grad,
-    )
+    return _constant("ones", size, 1, dtype or DEFAULT, backend, requires_grad)
 
 
 def empty(
     *size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor to be filled later; it holds zeros, so that nothing unspecified is ever read."""
-    return zeros(*size, dtype=dtype, backend=backend, requires_grad=requires_grad)
+    return _constant("empty", size, 0, dtype or DEFAULT, backend, requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Tensor:
     """A constant of the shape, dtype and backend of `input`."""
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, backend=input.backend)
+    kind = dtype or input.dtype
+    return _full("full_like", input.shape, fill_value, kind, input.backend, False)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     """Zeros of the shape, dtype and backend of `input`."""
-    return full_like(input, 0, dtype=dtype)
+    return _constant("zeros_like", input.shape, 0, dtype or input.dtype, input.backend, False)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     """Ones of the shape, dtype and backend of `input`."""
-    return full_like(input, 1, dtype=dtype)
+    return _constant("ones_like", input.shape, 1, dtype or input.dtype, input.backend, False)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, backend: Any = None
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    backend: Any = None,
 ) -> Tensor:
     """start, start + step, ... below end; int64 if all three are whole, else float32."""
     if end is None:
         start, end = 0, start
-    if step == 0:
-        raise fail(ArgumentError, "arange", "expected a step other than 0")
-    whole = all(isinstance(v, int) for v in (start, end, step))
-    if whole:
-        values = array("q", range(start, end, step))
-    else:
-        values = array("d", (start + i * step for i in range(max(ceil((end - start) / step), 0))))
+    if step == 0 or not all(isfinite(v) for v in (start, end, step)):
+        raise fail(
+            ArgumentError,
+            "arange",
+            f"expected finite bounds and a step other than 0, got start {start}, end {end} and "
+            f"step {step}; give the step the sign of end - start",
+        )
+    whole = all(hasattr(v, "__index__") for v in (start, end, step))
+    count = len(range(start, end, step)) if whole else max(ceil((end - start) / step), 0)  # type: ignore[call-overload]
+    kind = int64 if whole else float64
+    (count,) = check_size("arange", (count,))
     engine = as_backend(backend)
-    source = int64 if whole else float64
-    t = _tensor.Tensor(
-        engine.from_host(memoryview(values), (len(values),), source), (len(values),), source, engine
-    )
-    return t.to(dtype or (int64 if whole else DEFAULT))
+    places = engine.scan("cumsum", engine.full((count,), 1, int64), 0)
+    values = engine.binary("mul", engine.cast(engine.binary("sub", places, 1), kind), step)
+    values = engine.binary("add", values, start)
+    t = _tensor.Tensor(values, (count,), kind, engine)
+    return t.to(as_dtype(dtype or (int64 if whole else DEFAULT), "arange"))
 
 
 def linspace(
     start: float, end: float, steps: int, *, dtype: Any = None, backend: Any = None
 ) -> Tensor:
     """`steps` numbers from start to end, both included, evenly spaced."""
-    if steps < 0:
-        raise fail(ArgumentError, "linspace", f"expected steps >= 0, got {steps}")
-    gap = (end - start) / (steps - 1) if steps > 1 else 0.0
-    values = [start + i * gap for i in range(steps)]
-    if steps > 1:
+    (count,) = check_size("linspace", (steps,))
+    gap = (end - start) / (count - 1) if count > 1 else 0.0
+    values = [start + i * gap for i in range(count)]
+    if count > 1:
         values[-1] = float(end)
-    return tensor(values, dtype=float64, backend=backend).to(dtype or DEFAULT)
+    kind = as_dtype(dtype or DEFAULT, "linspace")
+    return tensor(values, dtype=float64, backend=backend).to(kind)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, backend: Any = None) -> Tensor:
     """The (n, m) identity matrix."""
-    rows, columns = arange(n, backend=backend), arange(n if m is None else m, backend=backend)
+    height, width = check_size("eye", (n, n if m is None else m))
+    rows, columns = arange(height, backend=backend), arange(width, backend=backend)
     same: Tensor = rows.unsqueeze(1) == columns
-    return same.to(dtype or DEFAULT)
+    return same.to(as_dtype(dtype or DEFAULT, "eye"))

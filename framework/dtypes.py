@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import DTypeError, fail, nearest
+from .errors import ArgumentError, DTypeError, fail, nearest
 
 
 class DType(str):
@@ -54,7 +54,8 @@ def as_dtype(dtype: Any, op: str = "dtype") -> DType:
         else getattr(dtype, "name", dtype)
     )
     if not isinstance(name, str) or name not in DTYPES:
-        raise fail(DTypeError, op, f"no dtype {dtype!r}; {nearest(str(name), DTYPES)}")
+        hint = nearest(str(name), DTYPES)
+        raise fail(DTypeError, op, f"expected a dtype, got {dtype!r}; {hint}")
     return DTYPES[name]
 
 
@@ -75,3 +76,16 @@ def promote_number(dtype: DType, x: float | int | bool) -> DType:
     if isinstance(x, int):
         return int64 if dtype is bool_ else dtype
     return DEFAULT
+
+
+def check_fits(op: str, number: float | int | bool, dtype: DType) -> None:
+    """A plain number must fit the dtype that it is used in; float dtypes take nan and inf too."""
+    if dtype is bool_ or (dtype.is_floating_point and isinstance(number, float)):
+        return
+    limit = 2.0**1023 if dtype.is_floating_point else 2 ** (8 * dtype.itemsize - 1)
+    if not -limit <= number < limit:
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected a number that fits {dtype}, got {number}; use a wider dtype",
+        )

@@ -67,5 +67,5 @@ def fail(kind: type[EtudeError], op: str, message: str) -> EtudeError:
 def nearest(name: str, choices: Iterable[str]) -> str:
     """The tail of a message about an unknown name: the closest choice, or all of them."""
     options = sorted(choices)
-    near = get_close_matches(str(name), options, n=1, cutoff=0.5)
+    near = get_close_matches(str(name), options, n=1, cutoff=0.65)
     return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(options)}"

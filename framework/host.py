@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 from etude.backends.base import Shape
 
 from .dtypes import DTYPES, DType, bool_, float32, int32, int64
-from .errors import ArgumentError, DTypeError, ShapeError, fail
+from .errors import ArgumentError, CallError, DTypeError, ShapeError, fail
+from .guard import came
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-WIDEN = {"int8": int32, "uint8": int32, "int16": int32, "uint16": int32, "float16": float32}
+WIDEN = {
+    "int8": int32, "uint8": int32, "int16": int32, "uint16": int32, "uint32": int64,
+    "float16": float32,
+}  # fmt: skip
+BY_FORMAT = {"f": "float32", "d": "float64", "i": "int32", "q": "int64", "l": "int64", "?": "bool"}
 
 
 def nested_list(values: memoryview, shape: Shape) -> Any:
@@ -46,9 +51,9 @@ def numpy_view(t: Tensor) -> Any:
 
 def from_data(data: Any) -> tuple[memoryview[Any], Shape, DType]:
     """Host memory, shape and dtype of a number, nested sequence, or object with a buffer."""
-    if type(data) in (bool, int, float):  # a NumPy float64 is a float, but keeps its dtype
+    if isinstance(data, (bool, int, float)):
         return _from_flat([data], ())
-    if isinstance(data, (list, tuple)):
+    if _is_row(data):
         shape = _shape_of(data)
         flat: list[Any] = []
         _flatten(data, shape, flat)
@@ -56,45 +61,58 @@ def from_data(data: Any) -> tuple[memoryview[Any], Shape, DType]:
     return _from_buffer(data)
 
 
+def _plain(data: Any) -> Any:
+    """An array, tensor or NumPy scalar inside a list as lists or a number."""
+    return data.tolist() if hasattr(data, "tolist") else data
+
+
+def _is_row(data: Any) -> bool:
+    memory = (str, bytes, bytearray, memoryview, array)
+    return isinstance(data, Sequence) and not isinstance(data, memory)
+
+
 def _shape_of(data: Any) -> Shape:
     shape = []
-    while isinstance(data, (list, tuple)):
+    while _is_row(data):
         shape.append(len(data))
         if not data:
             break
-        data = data[0]
+        data = _plain(data[0])
     return tuple(shape)
 
 
 def _flatten(data: Any, shape: Shape, out: list[Any]) -> None:
+    data = _plain(data)
     if not shape:
-        if isinstance(data, (list, tuple)):
-            raise _ragged(shape, len(data))
-        out.append(data.item() if hasattr(data, "item") else data)
+        if _is_row(data):
+            raise _ragged("a number", data)
+        out.append(data)
         return
-    if not isinstance(data, (list, tuple)) or len(data) != shape[0]:
-        raise _ragged(shape, len(data) if isinstance(data, (list, tuple)) else 0)
+    if not _is_row(data) or len(data) != shape[0]:
+        raise _ragged(f"a row of {shape[0]}", data)
     for part in data:
         _flatten(part, shape[1:], out)
 
 
-def _ragged(shape: Shape, got: int) -> ShapeError:
-    want = shape[0] if shape else "a number"
+def _ragged(wanted: str, data: Any) -> ShapeError:
+    got = f"a row of {len(data)}" if _is_row(data) else came(data)
     return ShapeError(
-        f"[tensor] the nested lists are ragged: expected {want} elements, as in the first "
-        f"row, got {got}; pad the rows to one length"
+        f"[tensor] expected nested lists of one shape, got {got} where the first holds {wanted}; "
+        "pad the rows to one length and depth"
     )
 
 
 def _from_flat(flat: Sequence[Any], shape: Shape) -> tuple[memoryview[Any], Shape, DType]:
     kinds = {type(v) for v in flat}
     if not kinds <= {bool, int, float}:
-        bad = next(k for k in kinds if k not in (bool, int, float))
-        raise fail(
-            DTypeError,
-            "tensor",
-            f"expected numbers, got a {bad.__name__}; convert the values to float, int or bool",
-        )
+        odd = next(v for v in flat if type(v) not in (bool, int, float))
+        if not isinstance(odd, (int, float)):
+            raise fail(
+                CallError,
+                "tensor",
+                f"expected numbers, got {came(odd)}; convert every value to float, int or bool",
+            )
+        kinds = {bool if k is bool else int if issubclass(k, int) else float for k in kinds}
     if kinds == {bool}:
         return memoryview(bytes(flat)).cast("?"), shape, bool_
     if float in kinds or not kinds:
@@ -102,46 +120,52 @@ def _from_flat(flat: Sequence[Any], shape: Shape) -> tuple[memoryview[Any], Shap
     try:
         return memoryview(array("q", flat)), shape, int64
     except OverflowError:
+        large = next(v for v in flat if not -(2**63) <= v < 2**63)
         raise fail(
-            ArgumentError, "tensor", "a whole number does not fit int64; use floats"
+            ArgumentError,
+            "tensor",
+            f"expected whole numbers that fit int64, got {large}; use a float",
         ) from None
 
 
 def _from_buffer(data: Any) -> tuple[memoryview[Any], Shape, DType]:
-    name = str(getattr(data, "dtype", ""))
-    if name in WIDEN or name.startswith((">", "<")):
-        data = data.astype(
-            WIDEN.get(
-                name,
-                name.lstrip("><")
-                .replace("f4", "float32")
-                .replace("f8", "float64")
-                .replace("i4", "int32")
-                .replace("i8", "int64"),
-            )
-        )
+    if hasattr(data, "__array__") and not hasattr(data, "__array_interface__"):
+        data = data.__array__()  # another library's tensor
+    if hasattr(data, "astype"):
+        data = _native(data, data.dtype.name)
     try:
         view = memoryview(data)
     except (TypeError, ValueError, BufferError):
         raise fail(
-            DTypeError,
+            CallError,
             "tensor",
-            f"cannot make a tensor of {type(data).__name__}"
-            f"{' of ' + name if name else ''}; expected numbers, nested lists or an array of "
-            f"{', '.join(DTYPES)}",
+            f"expected numbers, nested lists or an array, got {came(data)}; "
+            "make it a list of numbers",
         ) from None
-    codes = {"f": 4, "d": 8, "i": 4, "q": 8, "l": 8, "?": 1}
-    names = {"f": "float32", "d": "float64", "i": "int32", "q": "int64", "l": "int64", "?": "bool"}
-    if view.format not in codes or view.itemsize != codes[view.format]:
+    name = BY_FORMAT.get(view.format)
+    if name is None or view.itemsize != DTYPES[name].itemsize:
         raise fail(
             DTypeError,
             "tensor",
-            f"cannot take values of format {view.format!r} {name}; convert "
-            f"them to one of {', '.join(DTYPES)}",
+            f"expected memory of {', '.join(DTYPES)}, got {came(data)} of format {view.format!r}; "
+            "pass a list or a NumPy array of the values",
         )
     shape = tuple(view.shape or ())
     if prod(shape) == 0:
-        return memoryview(b""), shape, DTYPES[names[view.format]]
+        return memoryview(b""), shape, DTYPES[name]
     if not view.c_contiguous:
         view = memoryview(view.tobytes()).cast(view.format)  # type: ignore[call-overload]
-    return view, shape, DTYPES[names[view.format]]
+    return view, shape, DTYPES[name]
+
+
+def _native(data: Any, name: str) -> Any:
+    """A NumPy array in one of the five dtypes and the machine's byte order."""
+    target = WIDEN.get(name) or DTYPES.get(name)
+    if target is None:
+        raise fail(
+            DTypeError,
+            "tensor",
+            f"expected an array of {', '.join(DTYPES)}, got one of {name}; "
+            "convert it with .astype('float32')",
+        )
+    return data if name not in WIDEN and data.dtype.isnative else data.astype(str(target))

@@ -11,6 +11,8 @@ from etude.backends.base import Pairs, Shape, row_major, window_count
 
 from .errors import ArgumentError, IndexOutOfRange, ShapeError, fail
 
+MOST = 2**47  # elements; more than the address space of today's machines
+
 __all__ = [
     "broadcast",
     "check_axes",
@@ -68,6 +70,13 @@ def check_axes(op: str, axes: int | Sequence[int] | None, ndim: int) -> Shape:
     return tuple(sorted(found)) if ndim else ()
 
 
+def _not_whole(op: str, size: Any) -> ArgumentError:
+    given = size[0] if len(size) == 1 else tuple(size)
+    return ArgumentError(
+        f"[{op}] expected a shape of whole numbers, got {given!r}; convert each size with int(...)"
+    )
+
+
 def check_size(op: str, size: Sequence[Any]) -> Shape:
     """A shape from f(2, 3) or f((2, 3)): whole numbers, none negative."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
@@ -75,11 +84,17 @@ def check_size(op: str, size: Sequence[Any]) -> Shape:
     try:
         shape = tuple(index(n) for n in size)
     except TypeError:
-        raise fail(ArgumentError, op, f"expected a shape of whole numbers, got {size!r}") from None
+        raise _not_whole(op, size) from None
     if any(n < 0 for n in shape):
-        raise fail(ArgumentError, op, f"shape {shape} has a negative size; use sizes >= 0")
-    if prod(n for n in shape if n) >= 2**62:
-        raise fail(ArgumentError, op, f"shape {shape} has more elements than memory can hold")
+        raise fail(
+            ArgumentError, op, f"expected sizes >= 0, got shape {shape}; make every size 0 or more"
+        )
+    if prod(n for n in shape if n) >= MOST:
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected a shape that fits into memory, got {shape}; use smaller sizes",
+        )
     return shape
 
 
@@ -90,7 +105,7 @@ def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
     try:
         new = [index(n) for n in size]
     except TypeError:
-        raise fail(ArgumentError, op, f"expected a shape of whole numbers, got {size!r}") from None
+        raise _not_whole(op, size) from None
     total = prod(old)
     if new.count(-1) > 1 or any(n < -1 for n in new):
         raise fail(

@@ -13,8 +13,17 @@ from etude.backends.base import Backend, Buffer
 
 from .. import tensor as _tensor
 from ..autograd import Node, Op, Spec, apply, needs, recording, tick
-from ..dtypes import DEFAULT, DType, as_dtype, bool_, number_dtype, promote, promote_number
-from ..errors import ArgumentError, DTypeError, fail
+from ..dtypes import (
+    DEFAULT,
+    DType,
+    as_dtype,
+    bool_,
+    check_fits,
+    number_dtype,
+    promote,
+    promote_number,
+)
+from ..errors import DTypeError, fail
 from ..guard import wrong_type
 from ..shape import broadcast
 from .reduce import sum_to
@@ -223,19 +232,6 @@ def plain_number(x: Any) -> Any:
     if isinstance(x, (int, float, _tensor.Tensor)) or getattr(x, "shape", None) != ():
         return x
     return x if hasattr(x, "__setitem__") else x.item()  # a 0-d array is an array
-
-
-def check_fits(op: str, number: float | int | bool, dtype: DType) -> None:
-    """A plain integer must fit the integer dtype that it is used in."""
-    if dtype.is_floating_point or isinstance(number, float):
-        return
-    limit = 2 ** (8 * dtype.itemsize - 1)
-    if not -limit <= number < limit:
-        raise fail(
-            ArgumentError,
-            op,
-            f"the number {number} does not fit {dtype}; convert the tensor to a wider dtype first",
-        )
 
 
 def cast(x: Tensor, dtype: Any) -> Tensor:
