@@ -14,6 +14,7 @@ from typing import Any
 from .defaults.conv import ConvDefaults
 from .defaults.layout import row_major
 from .defaults.linear import LinearDefaults
+from .defaults.loss import LossDefaults
 from .defaults.norm import NormDefaults
 from .defaults.optim import OptimDefaults
 from .defaults.pool import PoolDefaults
@@ -45,6 +46,7 @@ class Backend(
     NormDefaults,
     SoftmaxDefaults,
     LinearDefaults,
+    LossDefaults,
     OptimDefaults,
     SamplingDefaults,
 ):

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from . import guard
 from .composed.activations import *  # noqa: F403
-from .composed.losses import *  # noqa: F403
+from .composed.losses_classify import *  # noqa: F403
+from .composed.losses_likelihood import *  # noqa: F403
+from .composed.losses_margin import *  # noqa: F403
+from .composed.losses_metric import *  # noqa: F403
+from .composed.losses_regress import *  # noqa: F403
 from .composed.pooling import *  # noqa: F403
 from .composed.regularise import *  # noqa: F403
+from .composed.smooth import *  # noqa: F403
 from .ops.conv import (
     conv1d,
     conv2d,
@@ -97,7 +102,19 @@ from .ops.reduce import max_ as max
 from .ops.reduce import min_ as min
 from .ops.reduce import prod_ as prod
 from .ops.reduce import sum_ as sum
-from .ops.sampling import bernoulli, manual_seed, rand, randint, randn, randperm
+from .ops.sampling import (
+    bernoulli,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
 from .ops.softmax import log_softmax, softmax
 from .ops.transfer import Clone, Move
 

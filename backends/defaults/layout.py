@@ -72,8 +72,8 @@ class LayoutDefaults(Tier1):
         count = prod(x.shape[a] for a in axes)
         return self.binary("div", self.reduce("sum", x, axes), count, out)
 
-    def check_range(self, indices: Buffer, low: int, high: int) -> None:
-        """Raise IndexError unless low <= every index < high."""
+    def check_range(self, indices: Buffer, low: float, high: float) -> None:
+        """Raise IndexError unless low <= every index (or other value) < high; nan is outside."""
         axes = tuple(range(len(indices.shape)))
         for name in ("min", "max"):
             value = self.to_host(self.reduce(name, indices, axes))[0]

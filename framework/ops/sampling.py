@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from etude.backends.base import words_per_number
 
 from .. import tensor as _tensor
-from ..dtypes import DEFAULT, as_dtype, int64
-from ..errors import ArgumentError, DTypeError, fail
-from ..shape import check_size
+from ..dtypes import DEFAULT, as_dtype, float64, int64
+from ..errors import ArgumentError, DTypeError, ShapeError, fail
+from ..shape import broadcast, check_size
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -79,7 +79,7 @@ def _draw(
     engine = _tensor.as_backend(backend)
     source = generator or default_generator
     start = source.take(prod(shape) * words_per_number(op, kind) + prod(shape) % 2)
-    draw = engine.uniform if op == "uniform" else engine.normal
+    draw = getattr(engine, op)
     out = _tensor.Tensor(draw(source.seed, start, shape, kind), shape, kind, engine)
     return out.requires_grad_(requires_grad)
 
@@ -106,6 +106,70 @@ def randn(
     return _draw("normal", size, dtype, backend, requires_grad, generator)
 
 
+def exponential(
+    *size: Any, dtype: Any = None, backend: Any = None, generator: Generator | None = None
+) -> Tensor:
+    """Exponential numbers of mean 1, never 0: -ln u."""
+    return _draw("exponential", size, dtype, backend, False, generator)
+
+
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform numbers in [0, 1) of the shape, dtype and backend of `input`."""
+    kind = dtype or input.dtype
+    return _draw("uniform", input.shape, kind, input.backend, requires_grad, generator)
+
+
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal numbers of mean 0 and variance 1, of the shape, dtype and backend of `input`."""
+    kind = dtype or input.dtype
+    return _draw("normal", input.shape, kind, input.backend, requires_grad, generator)
+
+
+def normal(
+    mean: Tensor | float,
+    std: Tensor | float = 1.0,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    backend: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """mean + std z, z normal: one number for each element of `mean` and `std`, or of `size`.
+
+    Args: `mean` and `std` are tensors that broadcast, or numbers; if both are numbers, `size` says
+    how many. The gradient does not reach them: write mean + std * randn_like(mean) for that.
+    Raises: ArgumentError if std is negative, or size is missing or too much.
+    """
+    given = [x for x in (mean, std) if isinstance(x, _tensor.Tensor)]
+    if (size is None) == (not given):
+        raise fail(
+            ArgumentError,
+            "normal",
+            f"expected a size if mean and std are numbers, and none otherwise, got {size!r}; "
+            "use normal(0.0, 1.0, (2, 3))",
+        )
+    if not isinstance(std, _tensor.Tensor) and std < 0:
+        raise fail(ArgumentError, "normal", f"expected std >= 0, got {std}")
+    if not given:
+        shape = (size,) if isinstance(size, int) else size
+        return _draw("normal", (shape,), dtype, backend, False, generator) * std + mean
+    shape, like = broadcast("normal", *(getattr(x, "shape", ()) for x in (mean, std))), given[0]
+    z = _draw("normal", shape, dtype or like.dtype, like.backend, False, generator)
+    return (z * std + mean).detach()
+
+
 def randint(
     low: int,
     high: int | None = None,
@@ -130,6 +194,12 @@ def randint(
     return ((words * (high - low)) // 2**32 + low).to(dtype)
 
 
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
+    """`randint` in the shape, dtype and backend of `input`."""
+    kind = dtype or input.dtype
+    return randint(low, high, input.shape, dtype=kind, backend=input.backend)
+
+
 def randperm(n: int, *, backend: Any = None, generator: Generator | None = None) -> Tensor:
     """A random order of 0 ... n - 1."""
     if n < 0:
@@ -146,3 +216,76 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
         raise fail(DTypeError, "bernoulli", f"expected float probabilities, got {input.dtype}")
     u = rand(input.shape, dtype=input.dtype, backend=input.backend, generator=generator)
     return (u < input.detach()).to(input.dtype)
+
+
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Indices drawn with probability proportional to the weights of a row.
+
+    Args: input (C,) or (N, C), weights >= 0 that need not add up to 1. Returns: int64
+    (num_samples,) or (N, num_samples). With `replacement` each draw is where u sum(w) falls among
+    the running sums; without, the `num_samples` smallest of E_i / w_i, E exponential, which is the
+    same as drawing one after the other (Efraimidis & Spirakis 2006).
+    Raises: ShapeError, ArgumentError: no weights, or more samples than weights above 0.
+    """
+    _check_weights(input, num_samples, replacement)
+    weights = input.detach().to(float64)
+    rows = weights if len(weights.shape) == 2 else weights.unsqueeze(0)
+    engine = rows.backend
+    if replacement:
+        size = (rows.shape[0], num_samples)
+        found = _inverse_sums(rows, rand(size, dtype=float64, backend=engine, generator=generator))
+    else:
+        waits = exponential(rows.shape, dtype=float64, backend=engine, generator=generator)
+        found = (waits / rows).argsort(-1).narrow(-1, 0, num_samples)
+    return found if len(input.shape) == 2 else found.squeeze(0)
+
+
+def _inverse_sums(rows: Tensor, u: Tensor) -> Tensor:
+    """How many running sums of each row are <= u times its total, by sorting both together."""
+    from .index import gather
+    from .layout import cat
+
+    sums = rows.cumsum(-1)
+    count = rows.shape[-1]
+    total = sums.narrow(-1, count - 1, 1)
+    order = cat([sums, u * total], -1).argsort(-1)
+    passed = (order < count).to(int64).cumsum(-1)
+    rank = order.argsort(-1)
+    found = gather(passed, -1, rank.narrow(-1, count, u.shape[-1]))
+    last = (sums < total).to(int64).sum(-1, keepdim=True)  # u times the total may round up to it
+    return found.minimum(last)
+
+
+def _check_weights(x: Tensor, num_samples: int, replacement: bool) -> None:
+    op = "multinomial"
+    if len(x.shape) not in (1, 2) or x.shape[-1] == 0:
+        raise fail(ShapeError, op, f"expected weights (C,) or (N, C) with C > 0, got {x.shape}")
+    if not x.dtype.is_floating_point:
+        raise fail(DTypeError, op, f"expected float weights, got {x.dtype}; convert with .float()")
+    if num_samples < 1:
+        raise fail(ArgumentError, op, f"expected num_samples >= 1, got {num_samples}")
+    if x.shape[0] == 0:
+        return
+    weights = x.detach()
+    total = weights.sum(-1)
+    if not ((weights >= 0).all() & (total > 0).all() & total.isfinite().all()).item():
+        raise fail(
+            ArgumentError,
+            op,
+            "expected weights >= 0 with a finite sum above 0 in each row, got others; "
+            "use softmax or clamp(min=0) to make them so",
+        )
+    positive = int((weights > 0).to(int64).sum(-1).amin().item())
+    if not replacement and num_samples > positive:
+        raise fail(
+            ArgumentError,
+            op,
+            f"cannot draw {num_samples} different indices: a row has {positive} weights above 0; "
+            "use replacement=True or fewer samples",
+        )
