@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import functional as F
+from .copying import deepcopied, reduced
 from .guard import guard_methods
 from .tensor import Tensor
 
@@ -137,3 +138,5 @@ def _where(self: Tensor, condition: Tensor, other: Tensor | float) -> Tensor:
 
 Tensor.where = _where  # type: ignore[attr-defined]
 guard_methods(Tensor)
+Tensor.__deepcopy__ = deepcopied  # type: ignore[attr-defined]
+Tensor.__reduce__ = reduced  # type: ignore[assignment]
