@@ -33,6 +33,7 @@ from .framework.dtypes import float32, float64, int32, int64
 from .framework.functional import *  # noqa: F403
 from .framework.gradcheck import gradcheck, gradgradcheck
 from .framework.guard import guard_functions
+from .framework.interchange import from_dlpack
 from .framework.ops.sampling import Generator, get_rng_state, set_rng_state
 from .framework.tensor import Tensor
 

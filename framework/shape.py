@@ -9,7 +9,8 @@ from typing import Any
 
 from etude.backends.base import Pairs, Shape, row_major, window_count
 
-from .errors import ArgumentError, IndexOutOfRange, ShapeError, fail
+from .errors import ArgumentError, IndexOutOfRange, ShapeError, fail, nearest
+from .guard import came
 
 MOST = 2**47  # elements; more than the address space of today's machines
 
@@ -17,6 +18,7 @@ __all__ = [
     "broadcast",
     "check_axes",
     "check_axis",
+    "check_place",
     "check_size",
     "int_tuple",
     "normalize_padding",
@@ -43,18 +45,31 @@ def broadcast(op: str, a: Shape, b: Shape) -> Shape:
     return tuple(q if p == 1 else p for p, q in zip(left, right, strict=True))
 
 
+def check_place(op: str, place: Shape, value: Shape) -> None:
+    """Raise unless a value of one shape can be written, broadcast, into a place of another."""
+    lead = len(place) - len(value)
+    if lead < 0 or any(v not in (1, p) for v, p in zip(value, place[lead:], strict=True)):
+        raise fail(
+            ShapeError,
+            op,
+            f"expected a value that broadcasts to {place}, got {value}; reshape or slice the value",
+        )
+
+
 def check_axis(op: str, axis: Any, ndim: int) -> int:
     """A non-negative axis from one that may count from the end."""
     try:
         i = index(axis)
     except TypeError:
-        raise fail(ArgumentError, op, f"expected an axis number, got {axis!r}") from None
+        raise fail(
+            ArgumentError, op, f"expected an axis number, got {came(axis)}; use 0 for the first"
+        ) from None
     span = max(ndim, 1)
     if not -span <= i < span:
         raise fail(
             IndexOutOfRange,
             op,
-            f"axis {i} is out of range for {ndim} dimensions; use {-span} ... {span - 1}",
+            f"expected an axis of {ndim} dimensions, got {i}; use {-span} ... {span - 1}",
         )
     return i + span if i < 0 else i
 
@@ -66,14 +81,16 @@ def check_axes(op: str, axes: int | Sequence[int] | None, ndim: int) -> Shape:
     given = [axes] if isinstance(axes, int) else list(axes)
     found = [check_axis(op, a, ndim) for a in given]
     if len(set(found)) != len(found):
-        raise fail(ArgumentError, op, f"axes {tuple(given)} name an axis twice; give each once")
+        raise fail(
+            ArgumentError, op, f"expected different axes, got {tuple(given)}; give each axis once"
+        )
     return tuple(sorted(found)) if ndim else ()
 
 
 def _not_whole(op: str, size: Any) -> ArgumentError:
-    given = size[0] if len(size) == 1 else tuple(size)
+    given = came(size[0] if len(size) == 1 else tuple(size))
     return ArgumentError(
-        f"[{op}] expected a shape of whole numbers, got {given!r}; convert each size with int(...)"
+        f"[{op}] expected a shape of whole numbers, got {given}; convert each size with int(...)"
     )
 
 
@@ -109,7 +126,10 @@ def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
     total = prod(old)
     if new.count(-1) > 1 or any(n < -1 for n in new):
         raise fail(
-            ArgumentError, op, f"shape {tuple(new)} may hold one -1 and no other negative size"
+            ArgumentError,
+            op,
+            f"expected one -1 and no other negative size, got {tuple(new)}; "
+            "work the other sizes out",
         )
     if -1 in new:
         rest = -prod(new)
@@ -117,39 +137,36 @@ def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
             raise fail(
                 ShapeError,
                 op,
-                f"cannot fit {total} elements of shape {old} into {tuple(new)}; "
-                "the sizes besides -1 must divide the number of elements",
+                f"expected a shape for {total} elements {old}, got {tuple(new)}; "
+                f"use sizes whose product divides {total} besides -1",
             )
         new[new.index(-1)] = total // rest
     if prod(new) != total:
         raise fail(
             ShapeError,
             op,
-            f"cannot fit {total} elements of shape {old} into {tuple(new)} "
-            f"({prod(new)} elements); use -1 for one size to have it worked out",
+            f"expected a shape for {total} elements {old}, got {tuple(new)} for {prod(new)}; "
+            "use -1 for one size to have it worked out",
         )
     return tuple(new)
 
 
 def int_tuple(op: str, name: str, value: Any, n: int, least: int) -> Shape:
     """An argument given once or per spatial axis, as n whole numbers >= least."""
+    given = value if isinstance(value, (tuple, list)) else (value,)
     try:
-        values = (
-            tuple(index(v) for v in value)
-            if isinstance(value, (tuple, list))
-            else ((index(value),) * n)
-        )
+        values = tuple(index(v) for v in given)
     except TypeError:
-        raise fail(
-            ArgumentError, op, f"expected {name} as a whole number or {n} of them, got {value!r}"
-        ) from None
+        values = ()
     if len(values) == 1:
         values *= n
     if len(values) != n or any(v < least for v in values):
+        several = "a whole number" if n == 1 else f"one or {n} whole numbers"
         raise fail(
             ArgumentError,
             op,
-            f"expected {name} as one or {n} whole numbers >= {least}, got {value!r}",
+            f"expected {name} as {several} >= {least}, got {came(value)}; "
+            f"use {name}={least if n == 1 else (least,) * n} or more",
         )
     return values
 
@@ -158,22 +175,25 @@ def normalize_padding(
     op: str, padding: Any, kernel: Shape, stride: Shape, dilation: Shape
 ) -> Pairs:
     """(before, after) per axis from a number, one number an axis, "valid" or "same"."""
+    if not isinstance(padding, str):
+        return tuple((p, p) for p in int_tuple(op, "padding", padding, len(kernel), 0))
     if padding == "valid":
         return tuple((0, 0) for _ in kernel)
-    if padding == "same":
-        if any(s != 1 for s in stride):
-            raise fail(
-                ArgumentError,
-                op,
-                f"padding='same' needs stride 1, got {stride}; give the padding as numbers",
-            )
-        spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        return tuple((s // 2, s - s // 2) for s in spans)
-    if isinstance(padding, str):
+    if padding != "same":
         raise fail(
-            ArgumentError, op, f"expected padding 'same', 'valid' or numbers, got {padding!r}"
+            ArgumentError,
+            op,
+            f"expected padding 'same', 'valid' or numbers, got {padding!r}; "
+            f"{nearest(padding, ['same', 'valid'])}",
         )
-    return tuple((p, p) for p in int_tuple(op, "padding", padding, len(kernel), 0))
+    if any(s != 1 for s in stride):
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected stride 1 with padding='same', got {stride}; give the padding as numbers",
+        )
+    spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return tuple((s // 2, s - s // 2) for s in spans)
 
 
 def window_counts(
@@ -187,7 +207,7 @@ def window_counts(
         raise fail(
             ShapeError,
             op,
-            f"a window of {span} (kernel {kernel}, dilation {dilation}) does not "
-            f"fit the padded input {padded}; use a smaller kernel or more padding",
+            f"expected a window of {span} (kernel {kernel}, dilation {dilation}) to fit the "
+            f"input, got {padded} with its padding; use a smaller kernel or more padding",
         )
     return counts

@@ -11,10 +11,11 @@ from etude.backends.base import Backend, Buffer, Shape
 
 from . import autograd
 from .creation import arange, as_backend, eye, full, ones, tensor, zeros
-from .dtypes import DTYPES, DType, bool_, float32, float64, int32, int64
+from .dtypes import DTYPES, DType, as_dtype, bool_, float32, float64, int32, int64
 from .errors import ArgumentError, CallError, DTypeError, GradError, ShapeError, fail, nearest
 from .host import nested_list, numpy_view
-from .shape import check_axis
+from .interchange import to_dlpack
+from .shape import check_axis, check_place
 
 if TYPE_CHECKING:
     from .autograd import Node
@@ -24,6 +25,7 @@ __all__ = ["Tensor", "arange", "as_backend", "eye", "full", "ones", "tensor", "z
 Flag = bool  # inside the class `bool` and `int` are methods
 Whole = int
 Real = float
+NO_AXES = "expected at least one axis, got a 0-d tensor"
 
 
 class Tensor:
@@ -82,12 +84,12 @@ class Tensor:
 
     def __len__(self) -> Whole:
         if not self.shape:
-            raise fail(ShapeError, "len", "a 0-d tensor has no length; use .item() for its value")
+            raise fail(ShapeError, "len", f"{NO_AXES}; use .item() for its value")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
-            raise fail(ShapeError, "iter", "cannot iterate over a 0-d tensor; use .item()")
+            raise fail(ShapeError, "iter", f"{NO_AXES}; use .item() for its value")
         return iter(F.unbind(self, 0))
 
     def __repr__(self) -> str:
@@ -100,10 +102,11 @@ class Tensor:
     # to and from the host -----------------------------------------------------------------------
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""
+        return self._only("item", "use .tolist() for all values")
+
+    def _only(self, op: str, fix: str) -> Any:
         if prod(self.shape) != 1:
-            raise fail(
-                ShapeError, "item", f"expected one element, got shape {self.shape}; use tolist()"
-            )
+            raise fail(ShapeError, op, f"expected one element, got shape {self.shape}; {fix}")
         return self.backend.to_host(self.buffer)[0]
 
     def tolist(self) -> Any:
@@ -116,7 +119,8 @@ class Tensor:
             raise fail(
                 GradError,
                 "numpy",
-                "this tensor requires grad, and NumPy would lose the graph; use .detach().numpy()",
+                "expected a tensor outside the graph, got one that requires grad; "
+                "use .detach().numpy()",
             )
         return numpy_view(self)
 
@@ -128,25 +132,29 @@ class Tensor:
             return view.astype(view.dtype if dtype is None else dtype, copy=True)
         return view
 
+    def __dlpack__(self, *, copy: Flag | None = None, **how: Any) -> Any:
+        return to_dlpack(self, copy=copy, **how)
+
+    def __dlpack_device__(self) -> tuple[Whole, Whole]:
+        return 1, 0  # host memory
+
     def __bool__(self) -> Flag:
-        if prod(self.shape) != 1:
-            raise fail(
-                ShapeError,
-                "bool",
-                f"the truth of a tensor {self.shape} is ambiguous; use .any() or .all()",
-            )
-        return bool(self.item())
+        return bool(self._only("bool", "use .any() or .all()"))
 
     def __float__(self) -> Real:
-        return float(self.item())
+        return float(self._only("float", "use .tolist() for all values"))
 
     def __int__(self) -> Whole:
-        return int(self.item())
+        return int(self._only("int", "use .tolist() for all values"))
 
     def __index__(self) -> Whole:
         if self.dtype.is_floating_point or self.dtype is bool_:
-            raise fail(DTypeError, "index", f"expected an integer tensor, got {self.dtype}")
-        return int(self.item())
+            raise fail(
+                DTypeError,
+                "index",
+                f"expected a tensor of whole numbers, got {self.dtype}; convert it with .long()",
+            )
+        return int(self._only("index", "use .tolist() for all values"))
 
     def __contains__(self, value: Any) -> Flag:
         return bool((self == value).any().item())
@@ -173,14 +181,14 @@ class Tensor:
             raise fail(
                 GradError,
                 "requires_grad_",
-                "this tensor was computed by an op; only leaves can "
-                "change requires_grad; use .detach() for a leaf of its own",
+                f"expected a leaf, got a result of {self.node.op.name!r}; "
+                "use .detach() for a leaf of its own",
             )
         if requires_grad and not self.dtype.is_floating_point:
             raise fail(
                 DTypeError,
                 "requires_grad_",
-                f"only float tensors have gradients, got {self.dtype}; convert with .float()",
+                f"expected a float tensor, got {self.dtype}; convert it with .float()",
             )
         if requires_grad or self.requires_grad:
             self.requires_grad = requires_grad
@@ -209,12 +217,12 @@ class Tensor:
                 raise fail(
                     ArgumentError,
                     "to",
-                    f"no backend or dtype is called {a!r}; "
+                    f"expected a backend or a dtype, got {a!r}; "
                     f"{nearest(a, [*registry.PATHS, *DTYPES])}",
                 )
-            else:
-                dtype = a
-        x = self if dtype is None else F.cast(self, dtype)
+            elif a is not None:
+                dtype = as_dtype(a, "to")
+        x = self if dtype is None else F.cast(self, as_dtype(dtype, "to"))
         target = x.backend if backend is None else as_backend(backend)
         if target is x.backend:
             return x
@@ -253,68 +261,92 @@ class Tensor:
             raise fail(
                 GradError,
                 op,
-                "cannot change a tensor that an op computed; use the result of "
-                "the op without underscore",
+                f"expected a leaf, got a result of {self.node.op.name!r}; "
+                "use an op that returns a new tensor, or .detach() it first",
             )
         if self.requires_grad and autograd.recording.get():
             raise fail(
                 GradError,
                 op,
-                "a leaf that requires grad cannot be changed in place while the "
-                "graph is recorded; wrap it in no_grad()",
+                "expected a tensor outside the graph, got a leaf that requires grad; "
+                "change it inside no_grad()",
             )
         if new.shape != self.shape:
-            raise fail(ShapeError, op, f"expected values of shape {self.shape}, got {new.shape}")
+            raise fail(
+                ShapeError,
+                op,
+                f"expected a result of shape {self.shape}, got {new.shape}; "
+                "use the op without underscore",
+            )
         new = new.detach().to(self.backend, dtype=self.dtype)
         self.buffer = new.buffer
         self.version = autograd.tick()
         return self
 
+    def _update(self, op: str, new: Tensor) -> Tensor:
+        """`_replace` by the result of arithmetic, whose fractions may not be lost."""
+        if new.dtype.is_floating_point and not self.dtype.is_floating_point:
+            raise fail(
+                DTypeError,
+                op,
+                f"expected a result of {self.dtype}, got {new.dtype}; "
+                "convert the tensor first, or use the op without underscore",
+            )
+        return self._replace(op, new)
+
     def copy_(self, src: Any) -> Tensor:
         """In place: take the values of src, broadcast and converted."""
         other = src if isinstance(src, Tensor) else tensor(src, backend=self.backend)
+        check_place("copy_", self.shape, other.shape)
         return self._replace("copy_", F.expand(other.detach(), self.shape).clone())
 
     def fill_(self, value: Any) -> Tensor:
         """In place: every element becomes `value`."""
-        return self._replace(
-            "fill_", full(self.shape, value, dtype=self.dtype, backend=self.backend)
-        )
+        new = full(self.shape, value, dtype=self.dtype, backend=self.backend)
+        return self._replace("fill_", new)
 
     def zero_(self) -> Tensor:
         """In place: every element becomes 0."""
-        return self.fill_(0)
+        return self._replace("zero_", zeros(self.shape, dtype=self.dtype, backend=self.backend))
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """In place: self + alpha * other."""
-        return self._replace("add_", F.add(self.detach(), other, alpha=alpha))
+        return self._update("add_", F.add(self.detach(), other, alpha=alpha))
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """In place: self - alpha * other."""
-        return self._replace("sub_", F.sub(self.detach(), other, alpha=alpha))
+        return self._update("sub_", F.sub(self.detach(), other, alpha=alpha))
 
     def mul_(self, other: Any) -> Tensor:
         """In place: self * other."""
-        return self._replace("mul_", F.MUL(self.detach(), other))
+        return self._update("mul_", F.MUL(self.detach(), other))
 
     def div_(self, other: Any) -> Tensor:
         """In place: self / other."""
-        return self._replace("div_", F.div(self.detach(), other))
+        return self._update("div_", F.div(self.detach(), other))
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """In place: limit to [min, max]."""
-        return self._replace("clamp_", F.clamp(self.detach(), min, max))
+        return self._update("clamp_", F.clamp(self.detach(), min, max))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._replace("setitem", F.setitem(self.detach(), key, value))
 
-    def uniform_(self, a: Any = 0.0, b: Any = 1.0) -> Tensor:
+    def uniform_(self, a: Real = 0.0, b: Real = 1.0) -> Tensor:
         """In place: uniform numbers in [a, b)."""
+        if not a <= b:
+            raise fail(
+                ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}; swap the bounds"
+            )
         u = F.rand(self.shape, dtype=self.dtype, backend=self.backend)
         return self._replace("uniform_", u * (b - a) + a)
 
-    def normal_(self, mean: Any = 0.0, std: Any = 1.0) -> Tensor:
+    def normal_(self, mean: Real = 0.0, std: Real = 1.0) -> Tensor:
         """In place: normal numbers."""
+        if not std >= 0:
+            raise fail(
+                ArgumentError, "normal_", f"expected std >= 0, got {std}; use its absolute value"
+            )
         z = F.randn(self.shape, dtype=self.dtype, backend=self.backend)
         return self._replace("normal_", z * std + mean)
 

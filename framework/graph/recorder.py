@@ -21,7 +21,7 @@ from ..tensor import Tensor
 from ..whereabouts import module_path
 from .program import Program, Slot
 
-OWN = {"to_host", "from_host", "dtype", "synchronize", "observe", "load"}
+OWN = {"to_host", "from_host", "share", "dtype", "synchronize", "observe", "load"}
 CONTRACT = [n for n in dir(Backend) if not n.startswith("_") and callable(getattr(Backend, n))]
 
 
