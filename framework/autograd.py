@@ -22,7 +22,15 @@ from etude.backends.base import Backend, Shape
 
 from . import tensor as _tensor
 from .dtypes import DType
-from .errors import BackendMismatch, CallError, GradError, ShapeError, fail
+from .errors import (
+    ArgumentError,
+    BackendMismatch,
+    CallError,
+    DTypeError,
+    GradError,
+    ShapeError,
+    fail,
+)
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -88,7 +96,11 @@ class Op(ABC):
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> Sequence[Tensor | None]:
         """The gradient of sum(g * y) for each input, or None. g and y are tuples if outputs > 1."""
-        raise fail(GradError, self.name, "has no gradient; detach() the input if that is intended")
+        raise fail(
+            GradError,
+            self.name,
+            "expected an op with a gradient, got one without; detach() its input if that is meant",
+        )
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         """Floating-point operations: by default one for each element of the result."""
@@ -128,7 +140,7 @@ def common_backend(op: str, inputs: Sequence[Any]) -> Backend:
             raise fail(
                 BackendMismatch,
                 op,
-                f"got tensors on {backend.name!r} and {other.name!r}, expected one backend; "
+                f"expected tensors on one backend, got {backend.name!r} and {other.name!r}; "
                 f"move one with .to({backend.name!r})",
             )
         backend = other
@@ -300,51 +312,54 @@ def _through_composition(node: Node, g: Any, inputs: tuple[Any, ...]) -> list[Te
 
 def _freed(op: str) -> GradError:
     return GradError(
-        f"[backward] the graph through {op!r} was already used and freed; "
+        f"[backward] expected a fresh graph, got one through {op!r} that was used and freed; "
         "call the first backward with retain_graph=True, or run the forward pass again"
     )
 
 
 def _changed(op: str, shape: Shape) -> GradError:
     return GradError(
-        f"[backward] an input {tuple(shape)} of {op!r} was changed in place after {op!r} used it; "
+        f"[backward] expected the inputs that {op!r} used, got one {shape} changed in place since; "
         "run the forward pass again, or change a copy (x.clone())"
     )
 
 
 def _bad_vjp(op: str, got: Shape, expected: Shape) -> ShapeError:
     return ShapeError(
-        f"[{op}] its gradient rule gave shape {got}, expected {expected}; fix its vjp"
+        f"[{op}] expected a gradient {expected} from its rule, got {got}; fix the op's vjp"
     )
 
 
-def _start(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor]:
+def _start(op: str, tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor]:
     """Check the tensors that a sweep starts from, and fill in ones for missing gradients."""
     seeds = []
     for t, g in zip(tensors, gradients, strict=True):
         if not t.requires_grad:
             raise fail(
                 GradError,
-                "backward",
-                f"a tensor {tuple(t.shape)} does not require grad and has no graph; "
+                op,
+                f"expected a result of recorded ops, got a tensor {t.shape} without a graph; "
                 "set requires_grad=True on an input, and leave no_grad()",
             )
         if g is None:
             if prod(t.shape) != 1:
                 raise fail(
                     GradError,
-                    "backward",
-                    f"a tensor {tuple(t.shape)} has more than one element, expected a scalar; "
-                    "reduce it (.sum(), .mean()) or pass a gradient of its shape",
+                    op,
+                    f"expected a scalar, got a tensor {t.shape}; "
+                    "reduce it with .sum() or .mean(), or pass a gradient of its shape",
                 )
             buffer = t.backend.full(t.shape, 1.0, t.dtype)
             g = _tensor.Tensor(buffer, t.shape, t.dtype, t.backend)
         elif g.shape != t.shape or g.dtype is not t.dtype:
             raise fail(
-                ShapeError,
-                "backward",
-                f"expected a gradient {tuple(t.shape)} {t.dtype}, got {tuple(g.shape)} {g.dtype}",
+                ShapeError if g.shape != t.shape else DTypeError,
+                op,
+                f"expected a gradient {t.shape} of {t.dtype} like the result, "
+                f"got {g.shape} of {g.dtype}; make it with etude.ones_like(result)",
             )
+        else:
+            common_backend(op, (t, g))
         seeds.append(g)
     return seeds
 
@@ -357,7 +372,7 @@ def backward(
 ) -> None:
     """Add d(sum(gradient * tensor))/d(leaf) to every leaf's `.grad`."""
     sweep = _Sweep(None, create_graph, create_graph if retain_graph is None else retain_graph)
-    (seed,) = _start([tensor], [gradient])
+    (seed,) = _start("backward", [tensor], [gradient])
     with set_grad_enabled(create_graph):
         sweep.send(tensor, seed)
         sweep.run()
@@ -382,26 +397,35 @@ def grad(
         if isinstance(grad_outputs, _tensor.Tensor)
         else ([None] * len(outs) if grad_outputs is None else list(grad_outputs))
     )
+    if not ins or len(gs) != len(outs):
+        raise fail(
+            ArgumentError,
+            "grad",
+            f"expected inputs, and a grad_output for each of {len(outs)} outputs, "
+            f"got {len(ins)} inputs and {len(gs)} grad_outputs; pass None for ones",
+        )
     for t in ins:
         if not t.requires_grad:
             raise fail(
                 GradError,
                 "grad",
-                f"an input {tuple(t.shape)} does not require grad; "
+                f"expected inputs that require grad, got a tensor {t.shape} that does not; "
                 "call requires_grad_() on it before the forward pass",
             )
     sweep = _Sweep(ins, create_graph, create_graph if retain_graph is None else retain_graph)
-    seeds = _start(outs, gs)
+    seeds = _start("grad", outs, gs)
     with set_grad_enabled(create_graph):
         for t, g in zip(outs, seeds, strict=True):
             sweep.send(t, g)
         sweep.run()
     assert sweep.caught is not None
     found = tuple(sweep.caught[id(t)] for t in ins)
-    if not allow_unused and any(g is None for g in found):
+    unused = sum(g is None for g in found)
+    if unused and not allow_unused:
         raise fail(
             GradError,
             "grad",
-            "an input took no part in the outputs; pass allow_unused=True to get None for it",
+            f"expected inputs that the outputs depend on, got {unused} that took no part; "
+            "pass allow_unused=True to get None for them",
         )
     return found

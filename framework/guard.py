@@ -174,8 +174,7 @@ def describe(kind: Any, many: bool = False) -> str:
     """A type in words: "a Tensor or a number", "a list or tuple of whole numbers"."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (UnionType, Union):
-        parts = [p for p in args if not (p in (int, bool) and float in args)]
-        words = [describe(p, many) for p in parts]
+        words = [describe(p, many) for p in args if not (p in (int, bool) and float in args)]
         return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     if kind in (None, NoneType):
         return "None"
@@ -201,12 +200,14 @@ def came(value: Any) -> str:
         return f"the string {value[:40]!r}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    kind = type(value).__name__
+    kind = {"ndarray": "NumPy array"}.get(type(value).__name__, type(value).__name__)
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         return f"{article(kind)} of shape {shape}"
     if isinstance(value, (list, tuple)):
-        return f"{article(kind)} of length {len(value)}"
+        text = repr(value) if len(value) < 20 else ""
+        short = 0 < len(text) <= 60 and "\n" not in text and " at 0x" not in text
+        return text if short else f"{article(kind)} of length {len(value)}"
     return article(kind)
 
 

@@ -10,7 +10,8 @@ from .. import tensor as _tensor
 from ..autograd import apply
 from ..dtypes import bool_, int64
 from ..errors import ArgumentError, IndexOutOfRange, ShapeError, fail
-from ..shape import broadcast, row_major
+from ..guard import came
+from ..shape import broadcast, check_place, row_major
 from . import index as _index
 from .elementwise import select
 from .layout import Strided, expand, permute, reshape
@@ -46,10 +47,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> Tensor:
     lead = len(value.shape) - len(chosen.shape)
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = reshape(value, value.shape[lead:])
-    if broadcast(OP, chosen.shape, value.shape) != chosen.shape:
-        raise fail(
-            ShapeError, OP, f"cannot write a value {value.shape} into a place {chosen.shape}"
-        )
+    check_place("setitem", chosen.shape, value.shape)
     flat = reshape(expand(value, chosen.shape), -1)
     return _index.put_flat(x, reshape(chosen, -1), flat)
 
@@ -76,8 +74,8 @@ def _as_part(p: Any, x: Tensor) -> Any:
         raise fail(
             ArgumentError,
             OP,
-            f"cannot index with {p!r}; expected a whole number, a slice, "
-            "None, ..., or an integer or bool tensor, array or list",
+            "expected whole numbers, slices, None, ..., or tensors or lists of whole numbers or "
+            f"bools, got {came(p)}; convert it to one of them",
         ) from None
 
 
@@ -92,13 +90,18 @@ def _complete(parts: list[Any], x: Tensor) -> list[Any]:
     """Write ... out as full slices, and split masks into one index array per axis."""
     dots = [i for i, p in enumerate(parts) if p is Ellipsis]
     if len(dots) > 1:
-        raise fail(ArgumentError, OP, "a key may hold ... once")
+        raise fail(
+            ArgumentError,
+            OP,
+            f"expected ... once in a key, got it {len(dots)} times; use : instead",
+        )
     used = sum(map(_width, parts))
     if used > len(x.shape):
         raise fail(
             IndexOutOfRange,
             OP,
-            f"{used} indices for {len(x.shape)} dimensions, shape {x.shape}; use fewer indices",
+            f"expected at most {len(x.shape)} indices for shape {x.shape}, got {used}; "
+            "leave some out",
         )
     at = dots[0] if dots else len(parts)
     fill = [slice(None)] * (len(x.shape) - used)
@@ -112,8 +115,8 @@ def _complete(parts: list[Any], x: Tensor) -> list[Any]:
                 raise fail(
                     ShapeError,
                     OP,
-                    f"a mask {p.shape} does not fit the axes {size} of shape "
-                    f"{x.shape}; expected equal sizes",
+                    f"expected a mask {size} of the axes that it covers, got {p.shape}; "
+                    "compare a tensor of that shape",
                 )
             out.extend(_index.nonzero(p, as_tuple=True) if p.shape else [_Truth(p)])
         else:
@@ -161,8 +164,8 @@ def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
                 raise fail(
                     IndexOutOfRange,
                     OP,
-                    f"index {p} is out of range for axis {axis} of size "
-                    f"{size}; use {-size} ... {size - 1}",
+                    f"expected an index into axis {axis} of size {size}, got {p}; "
+                    + (f"use {-size} ... {size - 1}" if size else "the axis is empty"),
                 )
             offset += (p + size if p < 0 else p) * step
             whole = False
@@ -177,8 +180,19 @@ def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
 def _slice(p: slice, size: int) -> tuple[int, int, int]:
     try:
         return p.indices(size)
-    except (TypeError, ValueError) as error:
-        raise fail(ArgumentError, OP, f"bad slice {p}: {error}") from None
+    except (TypeError, ValueError):
+        raise fail(
+            ArgumentError,
+            OP,
+            f"expected a slice of whole numbers with a step other than 0, got {_spelt(p)}; "
+            "convert its parts with int(...)",
+        ) from None
+
+
+def _spelt(p: slice) -> str:
+    """A slice as it is written in brackets."""
+    ends = ["" if part is None else f"{part!r:.20}" for part in (p.start, p.stop, p.step)]
+    return ":".join(ends if ends[2] else ends[:2])
 
 
 def _advanced(x: Tensor, arrays: dict[int, Tensor]) -> Tensor:

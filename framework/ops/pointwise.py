@@ -390,7 +390,7 @@ def only_bool(op: str, x: Tensor) -> Tensor:
     """x, checked to be bool: the operators &, |, ^ and ~ are logical."""
     x = as_tensor_operand(op, x) if not isinstance(x, bool) else _tensor.tensor(x)
     if x.dtype is not bool_:
-        raise fail(DTypeError, op, f"expected bool tensors, got {x.dtype}; compare first (x > 0)")
+        raise fail(DTypeError, op, f"expected bool tensors, got {x.dtype}; compare first, as in x > 0")
     return x
 
 
@@ -427,7 +427,7 @@ def div(
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """input limited to [min, max]; the gradient passes where min <= input <= max, as in torch."""
     if min is None and max is None:
-        raise fail(ArgumentError, "clamp", "expected min, max or both, got neither")
+        raise fail(ArgumentError, "clamp", "expected min, max or both, got neither; give one")
     y = input
     if min is not None:
         y = select(e.LT(y, min), min, y)
