@@ -34,6 +34,9 @@ SPECIAL = [
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (1, 1), (17, 3), (2, 3, 5)]
 
 
+RANDOM = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "dropout", "multinomial"}
+
+
 # running a case -----------------------------------------------------------------------------------
 def tensors(case: Case, arrays: Any, backend: str, grad: bool = False) -> Any:
     """The arrays among the inputs as tensors; with `grad`, differentiable ones require it."""
@@ -206,6 +209,13 @@ def values_agree_with_the_python_backend(case: Case, backend: str) -> None:
         all_close(got, [y.numpy() for y in expected], case)
 
 
+@check(lambda case: case.subject in RANDOM)
+def random_numbers_equal_the_python_backend_to_the_bit(case: Case, backend: str) -> None:
+    for dtype in case.dtypes:
+        got, expected = (run(case, case.arrays(dtype), name) for name in (backend, "python"))
+        assert [y.tolist() for y in got] == [y.tolist() for y in expected]
+
+
 @check(lambda case: bool(case.draws()))
 def inputs_stay_unchanged(case: Case, backend: str) -> None:
     arrays = case.arrays(case.dtypes[0])
@@ -339,3 +349,15 @@ def exercise(case: Case, backend: str) -> None:
             total = sum_of_squares(outputs(call(case, inputs)))
             if isinstance(total, etude.Tensor):
                 total.backward()
+
+
+def differentiate_twice(case: Case, backend: str) -> None:
+    """The gradient of the gradient's sum, which reaches the ops that gradients are made of."""
+    inputs = tensors(case, case.arrays("float64"), backend, True)
+    wanted = [x for x in leaves(inputs, etude.Tensor) if x.requires_grad]
+    with etude.use_backend(backend):
+        total = sum_of_squares(outputs(call(case, inputs)))
+        found = etude.grad(total, wanted, create_graph=True, allow_unused=True)
+        again = sum_of_squares([g for g in found if g is not None])
+        if isinstance(again, etude.Tensor):
+            again.backward()

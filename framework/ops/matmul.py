@@ -164,15 +164,15 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
-def dot(input: Tensor, other: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The inner product of two vectors."""
-    if len(input.shape) != 1 or len(other.shape) != 1:
+    if len(input.shape) != 1 or len(tensor.shape) != 1:
         raise fail(
             ShapeError,
             "dot",
-            f"expected two vectors, got {input.shape} and {other.shape}; use matmul",
+            f"expected two vectors, got {input.shape} and {tensor.shape}; use matmul",
         )
-    return matmul(input, other)
+    return matmul(input, tensor)
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer, row_major
 
-from ..autograd import Op, Spec, apply
+from ..autograd import Op, Spec
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -23,7 +23,8 @@ class Clone(Op):
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
         x = buffers[0]
-        return backend.strided(x, x.shape, row_major(x.shape), 0)
+        copy = backend.empty(x.shape, backend.dtype(x))  # without it strided may return x itself
+        return backend.strided(x, x.shape, row_major(x.shape), 0, copy)
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         return (g,)
@@ -48,7 +49,7 @@ class Move(Op):
         return self.target.from_host(backend.to_host(x), x.shape, backend.dtype(x))
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
-        return (apply(Move(inputs[0].backend), g),)
+        return (g.to(inputs[0].backend),)
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return 0

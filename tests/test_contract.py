@@ -1,0 +1,125 @@
+"""The in-place steps of optimizers keep the backend contract, and the watch on it sees faults."""
+
+from __future__ import annotations
+
+import inspect
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from case import TOLERANCE
+from contract import methods, watched
+
+import etude
+from etude.backends.base import Backend
+from etude.backends.numpy_backend import NumpyBackend
+
+STEPS = [name for name in methods() if name.endswith("_step")]
+BACKENDS = [name for name, why in etude.backends.available().items() if why is None]
+# What the arguments of a step may be, by their annotation; True stands for a buffer.
+CHOICES: dict[str, list[Any]] = {
+    "Buffer": [True],
+    "Buffer | None": [True, None],
+    "float": [0.3],
+    "int": [3],
+    "bool": [False, True],
+}
+
+
+def arguments(name: str, backend: Backend, dtype: str) -> list[list[Any]]:
+    """Every way to call a step, with fresh buffers."""
+    parameters = list(inspect.signature(getattr(Backend, name)).parameters.values())[1:]
+    rng = np.random.default_rng(0)
+
+    def fresh(choice: Any, annotation: str) -> Any:
+        if choice is not True or annotation == "bool":
+            return choice
+        values = rng.uniform(0.5, 1.5, 7).astype(dtype)
+        return backend.from_host(memoryview(values), (7,), dtype)
+
+    return [
+        [fresh(choice, p.annotation) for choice, p in zip(choices, parameters)]
+        for choices in product(*(CHOICES[p.annotation] for p in parameters))
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_steps_agree_with_their_defaults(backend: str, name: str, dtype: str) -> None:
+    engine = etude.backends.get(backend)
+    with watched(engine):
+        for args in arguments(name, engine, dtype):
+            getattr(engine, name)(*args)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_steps_agree_with_the_python_backend(backend: str, name: str) -> None:
+    ends = []
+    for engine in (etude.backends.get(backend), etude.backends.get("python")):
+        calls = arguments(name, engine, "float64")
+        for args in calls:
+            getattr(engine, name)(*args)
+        ends.append(
+            [list(engine.to_host(x)) for args in calls for x in args if hasattr(x, "shape")]
+        )
+    rtol, atol = TOLERANCE["float64"]
+    np.testing.assert_allclose(*ends, rtol, atol)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_assign_copies(backend: str) -> None:
+    engine = etude.backends.get(backend)
+    dst, src = engine.full((2, 3), 1.0, "float32"), engine.full((2, 3), 2.0, "float32")
+    with watched(engine):
+        engine.assign(dst, src)
+    assert list(engine.to_host(dst)) == [2.0] * 6
+
+
+class ChangesItsInput(NumpyBackend):
+    def unary(self, name: str, x: Any, out: Any = None) -> Any:
+        x += 1
+        return super().unary(name, x, out)
+
+
+class ForgetsOut(NumpyBackend):
+    def unary(self, name: str, x: Any, out: Any = None) -> Any:
+        return super().unary(name, x)
+
+
+class ReadsAfterWriting(NumpyBackend):
+    def unary(self, name: str, x: Any, out: Any = None) -> Any:
+        if out is not None:
+            out.fill(0)
+        return super().unary(name, x, out)
+
+
+class LeavesTheDefault(NumpyBackend):
+    def softmax(self, x: Any, axis: int, out: Any = None) -> Any:
+        return self.binary("mul", super().softmax(x, axis), 1.001, out)
+
+
+class StepsTooFar(NumpyBackend):
+    def sgd_step(self, p: Any, *args: Any) -> None:
+        super().sgd_step(p, *args)
+        p *= 1.001
+
+
+FAULTS = [
+    (ChangesItsInput, "unary changed an input", ("unary", "exp")),
+    (ForgetsOut, "unary did not fill out", ("unary", "exp")),
+    (ReadsAfterWriting, "unary with out an input", ("unary", "exp")),
+    (LeavesTheDefault, "softmax and its default differ", ("softmax",)),
+    (StepsTooFar, "sgd_step and its default differ", ("sgd_step",)),
+]
+
+
+@pytest.mark.parametrize("kind, words, call", FAULTS)
+def test_the_watch_sees_a_fault(kind: type[NumpyBackend], words: str, call: Any) -> None:
+    engine = kind()
+    x = np.array([[1.0, 2.0, 3.0]])
+    args = {"unary": ("exp", x), "softmax": (x, 1), "sgd_step": (x, x, None, 0.1, 0, 0, 0, False)}
+    with watched(engine), pytest.raises(AssertionError, match=words):
+        getattr(engine, call[0])(*args[call[0]])
