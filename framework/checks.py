@@ -9,8 +9,8 @@ from operator import index
 from typing import Any
 
 from . import tensor as _tensor
-from .errors import ArgumentError, DTypeError, EtudeError, fail, nearest
-from .guard import explain
+from .errors import ArgumentError, CallError, EtudeError, fail, nearest
+from .guard import article, came, explain
 
 
 def whole(op: str, name: str, value: Any, least: int = 1) -> int:
@@ -20,8 +20,11 @@ def whole(op: str, name: str, value: Any, least: int = 1) -> int:
     except TypeError:
         number = None
     if number is None or number < least:
+        fix = "convert it with int(...)" if isinstance(value, float) else f"use {least} or more"
         raise fail(
-            ArgumentError, op, f"expected {name} as a whole number >= {least}, got {value!r}"
+            ArgumentError,
+            op,
+            f"expected {name} as a whole number >= {least}, got {came(value)}; {fix}",
         )
     return number
 
@@ -32,11 +35,12 @@ def real(
     """A number in [low, high]; `open_ends` "(", ")" or "()" takes an end out of the interval."""
     fits = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
     if not fits or ("(" in open_ends and value == low) or (")" in open_ends and value == high):
-        left, right = "(" if "(" in open_ends else "[", ")" if ")" in open_ends else "]"
-        span = f">{'' if left == '(' else '='} {low}"
-        if high != inf:
-            span = f"in {left}{low}, {high}{right}"
-        raise fail(ArgumentError, op, f"expected {name} as a number {span}, got {value!r}")
+        parts = [f"{'>' if '(' in open_ends else '>='} {low:g}"] if low != -inf else []
+        parts += [f"{'<' if ')' in open_ends else '<='} {high:g}"] if high != inf else []
+        wanted = " ".join(["a number", " and ".join(parts)]).rstrip()
+        raise fail(
+            ArgumentError, op, f"expected {name} as {wanted}, got {came(value)}; pass {wanted}"
+        )
     return value  # type: ignore[no-any-return]
 
 
@@ -45,21 +49,25 @@ def choice(op: str, name: str, value: Any, choices: Iterable[str]) -> str:
     options = list(choices)
     if value not in options:
         raise fail(
-            ArgumentError, op, f"no {name} is called {value!r}; {nearest(str(value), options)}"
+            ArgumentError,
+            op,
+            f"expected {name} as one of {', '.join(map(repr, options))}, got {came(value)}; "
+            f"{nearest(str(value), options)}",
         )
     return value  # type: ignore[no-any-return]
 
 
+def instance(op: str, name: str, value: Any, kind: type, fix: str) -> Any:
+    """A value of a class."""
+    if not isinstance(value, kind):
+        wanted = article(kind.__name__)
+        raise fail(CallError, op, f"expected {name} as {wanted}, got {came(value)}; {fix}")
+    return value
+
+
 def tensor(op: str, name: str, value: Any) -> Any:
     """A Tensor."""
-    if not isinstance(value, _tensor.Tensor):
-        raise fail(
-            DTypeError,
-            op,
-            f"expected {name} as a Tensor, got {type(value).__name__}; "
-            "make it one with etude.tensor(...)",
-        )
-    return value
+    return instance(op, name, value, _tensor.Tensor, "make it one with etude.tensor(...)")
 
 
 def guard_constructors(namespace: dict[str, Any], *bases: type) -> None:

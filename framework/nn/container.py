@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import index
 from typing import Any, Self
 
-from ..errors import ArgumentError, IndexOutOfRange, MissingAttribute, fail, nearest
+from ..errors import CallError, IndexOutOfRange, MissingAttribute, fail, nearest
+from ..guard import came
 from .module import MODULE, PARAMETER, Module, outline
 from .parameter import Parameter
 
@@ -16,12 +17,14 @@ def _position(op: str, where: Any, size: int) -> int:
     try:
         i = index(where)
     except TypeError:
-        raise fail(ArgumentError, op, f"expected a position or a slice, got {where!r}") from None
+        raise fail(
+            CallError, op, f"expected a position or a slice, got {came(where)}; use a whole number"
+        ) from None
     if not -size <= i < size:
         raise fail(
             IndexOutOfRange,
             op,
-            f"position {i} is out of range for {size} members; use {-size} ... {size - 1}",
+            f"expected a position among {size} members, got {i}; use {-size} ... {size - 1}",
         )
     return i % size
 
@@ -89,9 +92,9 @@ class _ListOf(Module):
         """Add several at the end."""
         if not isinstance(values, Iterable):
             raise fail(
-                ArgumentError,
+                CallError,
                 type(self).__name__,
-                f"expected a list of members, got {type(values).__name__}; put it in a list",
+                f"expected a list of members, got {came(values)}; put it in a list",
             )
         for value in values:
             self.append(value)
@@ -213,7 +216,7 @@ class ModuleDict(Module):
             raise fail(
                 MissingAttribute,
                 "ModuleDict",
-                f"has no module {name!r}; {nearest(name, self._members)}",
+                f"expected the name of a module, got {name!r}; {nearest(name, self._members)}",
             )
         return self.__dict__[name]
 

@@ -49,7 +49,7 @@ class _ConvNd(Module):
                 ArgumentError,
                 op,
                 f"expected in_channels and out_channels divisible by "
-                f"groups={groups}, got {in_channels} and {out_channels}",
+                f"groups={groups}, got {in_channels} and {out_channels}; use groups=1",
             )
         self.kernel_size = int_tuple(op, "kernel_size", kernel_size, n, 1)
         self.stride = int_tuple(op, "stride", stride, n, 1)
@@ -189,8 +189,8 @@ class _ConvTranspose(_ConvNd):
             raise fail(
                 ArgumentError,
                 op,
-                "a transposed convolution takes padding as numbers and "
-                f"padding_mode='zeros' only, got {padding!r} and {padding_mode!r}",
+                f"expected padding as numbers and padding_mode='zeros', got {padding!r} and "
+                f"{padding_mode!r}; crop or pad the output instead",
             )
         super().__init__(
             in_channels,
@@ -240,7 +240,7 @@ class _ConvTranspose(_ConvNd):
                 ShapeError,
                 op,
                 f"expected output_size between {least} and {most} for input "
-                f"{x.shape}, got {tuple(output_size)}",
+                f"{x.shape}, got {tuple(output_size)}; use a size between them",
             )
         return extra
 

@@ -44,7 +44,7 @@ class Embedding(Module):
                     IndexOutOfRange,
                     "Embedding",
                     f"expected padding_idx in {-num_embeddings} ... "
-                    f"{num_embeddings - 1}, got {padding_idx}",
+                    f"{num_embeddings - 1}, got {padding_idx}; use the index of a row",
                 )
             self.padding_idx = padding_idx % num_embeddings
         self.weight = new_parameter("Embedding", (num_embeddings, embedding_dim), dtype, backend)
@@ -57,7 +57,11 @@ class Embedding(Module):
         """An Embedding that starts from given vectors (V, D), and keeps them if frozen."""
         shape = expect_tensor("Embedding", "embeddings", embeddings).shape
         if len(shape) != 2:
-            raise fail(ShapeError, "Embedding", f"expected embeddings (V, D), got {shape}")
+            raise fail(
+                ShapeError,
+                "Embedding",
+                f"expected embeddings (V, D), got {shape}; give one row for each index",
+            )
         layer = cls(
             shape[0], shape[1], padding_idx, backend=embeddings.backend, dtype=embeddings.dtype
         )

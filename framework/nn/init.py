@@ -89,7 +89,7 @@ def uniform_(
     """U(a, b), whose standard deviation is (b - a) / sqrt(12)."""
     expect_tensor("uniform_", "tensor", tensor)
     if not a <= b:
-        raise fail(ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}")
+        raise fail(ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}; swap them")
     u = F.rand(tensor.shape, dtype=tensor.dtype, backend=tensor.backend, generator=generator)
     return _filled("uniform_", tensor, u * (b - a) + a)
 
@@ -203,7 +203,12 @@ def kumar_normal_(
     """
     op = "kumar_normal_"
     if nonlinearity in ("relu", "leaky_relu"):
-        raise fail(ArgumentError, op, f"{nonlinearity} has no derivative at 0; use kaiming_normal_")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected an activation with a derivative at 0, got {nonlinearity!r}; "
+            "use kaiming_normal_",
+        )
     value, slope = AT_ZERO[choice(op, "nonlinearity", nonlinearity, AT_ZERO)]
     gain = 1.0 / (slope * sqrt(1.0 + value**2))
     return normal_(tensor, 0.0, _spread(gain, fans(op, tensor)[0]), generator)

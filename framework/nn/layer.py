@@ -17,7 +17,9 @@ def new_parameter(op: str, shape: tuple[int, ...], dtype: Any, backend: Any) -> 
     """A parameter still to be filled, float32 on the default backend unless told otherwise."""
     kind = DEFAULT if dtype is None else as_dtype(dtype, op)
     if not kind.is_floating_point:
-        raise fail(DTypeError, op, f"expected dtype float32 or float64 for weights, got {kind}")
+        raise fail(
+            DTypeError, op, f"expected dtype float32 or float64, got {kind}; weights need gradients"
+        )
     return Parameter(empty(shape, dtype=kind, backend=as_backend(backend)))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from ..creation import zeros_like
 from ..dtypes import float32, float64
 from ..errors import ArgumentError, DTypeError, EtudeError, MissingAttribute, fail, nearest
+from ..guard import came
 from ..tensor import Tensor
 from . import state
 from .hooks import Handle, Hook
@@ -92,8 +93,8 @@ class Module:
                 raise fail(
                     MissingAttribute,
                     type(self).__name__,
-                    f"cannot assign the {kind} {name!r} "
-                    "yet; call super().__init__() first in __init__",
+                    f"expected super().__init__() before self.{name} = ..., got a {kind} without "
+                    "it; call it first in __init__",
                 )
         elif kind is not None:
             if members.get(name) != kind:
@@ -115,8 +116,7 @@ class Module:
         return fail(
             DTypeError,
             type(self).__name__,
-            f"cannot assign a {type(value).__name__} to the "
-            f"{kind} {name!r}: expected a {expected} or None; {hint}",
+            f"expected a {expected} or None for the {kind} {name!r}, got {came(value)}; {hint}",
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -127,7 +127,11 @@ class Module:
             hint = "assign it in __init__"
         else:
             hint = nearest(name, members)
-        raise fail(MissingAttribute, type(self).__name__, f"has no attribute {name!r}; {hint}")
+        raise fail(
+            MissingAttribute,
+            type(self).__name__,
+            f"expected an attribute of this module, got {name!r}; {hint}",
+        )
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
@@ -136,12 +140,12 @@ class Module:
     def _register(self, kind: str, name: Any, value: Any) -> None:
         op = f"register_{kind.split()[0]}"
         if not isinstance(name, str) or not name or "." in name:
-            raise fail(ArgumentError, op, f"expected a name without dots, got {name!r}")
+            raise fail(ArgumentError, op, f"expected a name without dots, got {name!r}; use a word")
         if hasattr(type(self), name) or (name in self.__dict__ and name not in self._members):
             raise fail(
                 ArgumentError,
                 op,
-                f"{type(self).__name__} already has an attribute {name!r}; use another name",
+                f"expected a new name, got {name!r}, which {type(self).__name__} has; use another",
             )
         if self._members.get(name) != kind:
             self._members.pop(name, None)
@@ -155,7 +159,7 @@ class Module:
                 DTypeError,
                 "register_parameter",
                 f"expected a Parameter or None for {name!r}, "
-                f"got {type(param).__name__}; wrap it in nn.Parameter",
+                f"got {came(param)}; wrap it in nn.Parameter",
             )
         self._register(PARAMETER, name, param)
 
@@ -169,7 +173,7 @@ class Module:
                 DTypeError,
                 "register_buffer",
                 f"expected a Tensor or None for {name!r}, got "
-                f"{type(tensor).__name__}; make it one with etude.tensor(...)",
+                f"{came(tensor)}; make it one with etude.tensor(...)",
             )
         self._register(BUFFER if persistent else SCRATCH, name, tensor)
 
@@ -180,7 +184,7 @@ class Module:
                 DTypeError,
                 "register_module",
                 f"expected a Module or None for {name!r}, got "
-                f"{type(module).__name__}{_class_hint(module)}",
+                f"{came(module)}; {_class_hint(module)}",
             )
         self._register(MODULE, name, module)
 
@@ -259,7 +263,7 @@ class Module:
             raise fail(
                 MissingAttribute,
                 type(self).__name__,
-                f"has no module {target!r}; {nearest(target, found)}",
+                f"expected the name of a module below, got {target!r}; {nearest(target, found)}",
             )
         return found[target]
 
@@ -274,7 +278,11 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Switch to training (dropout drops, batch norm uses the batch), or back."""
         if not isinstance(mode, bool):
-            raise fail(ArgumentError, "train", f"expected True or False, got {type(mode).__name__}")
+            raise fail(
+                CallError,
+                "train",
+                f"expected mode as True or False, got {came(mode)}; pass one of them",
+            )
         for module in self.modules():
             module.training = mode
         return self
@@ -365,5 +373,5 @@ def _join(path: str, name: str) -> str:
 def _class_hint(value: Any) -> str:
     """The end of a message about something that should have been a module."""
     if isinstance(value, type) and issubclass(value, Module):
-        return f" {value.__name__}; make an instance: {value.__name__}(...)"
-    return "; wrap a function in a Module with forward()"
+        return f"make an instance with {value.__name__}(...)"
+    return "wrap a function in a Module with a forward()"

@@ -10,11 +10,14 @@ from etude.backends.base import Backend
 from ..autograd import no_grad, tick
 from ..creation import as_backend, tensor
 from ..dtypes import DTYPES, DType, as_dtype
-from ..errors import ArgumentError, DTypeError, EtudeError, StateMismatch, fail
+from ..errors import CallError, DTypeError, EtudeError, StateMismatch, fail
+from ..guard import came
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
     from .module import Module
+
+SHOWN = 4  # keys of each kind that a message lists
 
 
 class IncompatibleKeys(NamedTuple):
@@ -40,8 +43,8 @@ def destination(
         raise fail(
             DTypeError,
             "to",
-            f"a module converts to float32 or float64, got {kind}; "
-            "integer buffers keep their dtype",
+            f"expected float32 or float64 for a module, got {kind}; "
+            "convert single tensors to whole numbers",
         )
     return kind, None if backend is None else as_backend(backend)
 
@@ -68,17 +71,21 @@ def as_value(key: str, value: Any) -> Tensor:
     try:
         return tensor(value)
     except EtudeError as error:
-        raise fail(StateMismatch, "load_state_dict", f"cannot read {key!r}: {error}") from error
+        raise fail(
+            StateMismatch,
+            "load_state_dict",
+            f"expected an array for {key!r}, got {came(value)}; store tensors or NumPy arrays",
+        ) from error
 
 
 def load(module: Module, given: Any, strict: bool) -> IncompatibleKeys:
     """`Module.load_state_dict`."""
     if not isinstance(given, Mapping):
         raise fail(
-            ArgumentError,
+            CallError,
             "load_state_dict",
             f"expected a dict of tensors by name, got "
-            f"{type(given).__name__}; pass what state_dict() or load_file() returned",
+            f"{came(given)}; pass what state_dict() returned",
         )
     own = module.state_dict(keep_vars=True)
     values = {key: as_value(key, value) for key, value in given.items() if key in own}
@@ -102,11 +109,17 @@ def _optional(module: Module) -> set[str]:
     return {key for key in module.state_dict() if key.rpartition(".")[2] == "num_batches_tracked"}
 
 
+def _some(keys: list[str]) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(keys[:SHOWN]) + more
+
+
 def _mismatch(
     module: Module, missing: list[str], unexpected: list[str], wrong: list[str], strict: bool
 ) -> EtudeError:
     parts = [
-        f"{label}: {', '.join(keys)}"
+        f"{label} {_some(keys)}"
         for label, keys in (
             ("missing keys", missing),
             ("unexpected keys", unexpected),
@@ -120,5 +133,5 @@ def _mismatch(
     return fail(
         StateMismatch,
         "load_state_dict",
-        f"the state does not fit {type(module).__name__}; {'; '.join(parts)}; {hint}",
+        f"expected the state of this {type(module).__name__}, got {', '.join(parts)}; {hint}",
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..checks import real
 from ..errors import ArgumentError, fail
+from ..guard import came
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -47,7 +48,11 @@ class Adam(Optimizer):
             real(self.name, key, group[key])
         betas = group["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise fail(ArgumentError, self.name, f"expected betas as two numbers, got {betas!r}")
+            raise fail(
+                ArgumentError,
+                self.name,
+                f"expected betas as two numbers, got {came(betas)}; use (0.9, 0.999)",
+            )
         for i, beta in enumerate(betas):
             real(self.name, f"betas[{i}]", beta, 0.0, 1.0, ")")
 

@@ -9,7 +9,8 @@ from .. import functional as F
 from ..autograd import no_grad
 from ..checks import real
 from ..creation import zeros
-from ..errors import ArgumentError, GradError, fail
+from ..errors import CallError, GradError, fail
+from ..guard import came
 from ..tensor import Tensor
 
 
@@ -17,9 +18,9 @@ def _gradients(op: str, parameters: Any) -> list[tuple[Tensor, Tensor]]:
     """(parameter, gradient) for each that has one."""
     if not isinstance(parameters, (Tensor, Iterable)):
         raise fail(
-            ArgumentError,
+            CallError,
             op,
-            f"expected parameters, got {type(parameters).__name__}; use model.parameters()",
+            f"expected parameters, got {came(parameters)}; use model.parameters()",
         )
     given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [(p, p.grad.detach()) for p in given if p.grad is not None]
@@ -46,7 +47,7 @@ def clip_grad_norm_(
             raise fail(
                 GradError,
                 op,
-                f"the norm of the gradients is {total.item()}; lower the learning "
+                f"expected a finite norm of the gradients, got {total.item()}; lower the learning "
                 "rate or look for a nan in the inputs",
             )
         scale = F.clamp(max_norm / (total + 1e-6), max=1.0)

@@ -10,7 +10,16 @@ from etude.backends.base import Buffer
 
 from ..autograd import enable_grad, no_grad, tick
 from ..creation import zeros_like
-from ..errors import ArgumentError, BackendMismatch, DTypeError, GradError, ShapeError, fail
+from ..errors import (
+    ArgumentError,
+    BackendMismatch,
+    DTypeError,
+    GradError,
+    ShapeError,
+    fail,
+    nearest,
+)
+from ..guard import came
 from ..tensor import Tensor
 from . import state as _state
 
@@ -52,20 +61,19 @@ class Optimizer(ABC):
 
     def _listed(self, params: Any, what: str) -> list[Any]:
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
-            given = "one tensor" if isinstance(params, Tensor) else type(params).__name__
             fix = "put it in a list" if isinstance(params, Tensor) else "use model.parameters()"
             raise fail(
                 ArgumentError,
                 self.name,
-                f"expected {what} as an iterable of parameters, got {given}; {fix}",
+                f"expected {what} as a list of parameters, got {came(params)}; {fix}",
             )
         found = list(params)
         if not found:
             raise fail(
                 ArgumentError,
                 self.name,
-                f"{what} is empty; a generator such as "
-                "model.parameters() can be used up once: call it again",
+                f"expected {what} with at least one parameter, got none; a generator is used up "
+                "after one pass: call model.parameters() again",
             )
         return found
 
@@ -75,7 +83,8 @@ class Optimizer(ABC):
             raise fail(
                 ArgumentError,
                 self.name,
-                f"expected a group as {{'params': ..., option: value}}, got {param_group!r}",
+                f"expected a group as a dict with 'params', got {came(param_group)}; "
+                "use {'params': ..., 'lr': ...}",
             )
         given = param_group["params"]
         tensors = [
@@ -87,7 +96,8 @@ class Optimizer(ABC):
             raise fail(
                 ArgumentError,
                 self.name,
-                f"a group has no option {unknown[0]!r}; choose from {', '.join(self.defaults)}",
+                f"expected options of {self.name} in a group, got {unknown[0]!r}; "
+                f"{nearest(unknown[0], self.defaults)}",
             )
         known = {id(p) for group in self.param_groups for p in group["params"]}
         for p in tensors:
@@ -96,7 +106,7 @@ class Optimizer(ABC):
                 raise fail(
                     ArgumentError,
                     self.name,
-                    f"a parameter {p.shape} was given twice; give each once, in one group",
+                    f"expected each parameter once, got one of shape {p.shape} twice; drop one of them",
                 )
             known.add(id(p))
         group = {**self.defaults, **param_group, "params": tensors}
@@ -108,17 +118,21 @@ class Optimizer(ABC):
             raise fail(
                 DTypeError,
                 self.name,
-                f"expected Tensors, got {type(p).__name__}; use model.parameters()",
+                f"expected params as Tensors, got {came(p)}; use model.parameters()",
             )
         if not p.is_leaf:
             raise fail(
                 GradError,
                 self.name,
-                f"a tensor {p.shape} was computed by an op, so no gradient "
-                "arrives at it; pass the leaf, or .detach() it first",
+                f"expected leaves, got a tensor {p.shape} computed by {p.node.op.name!r}; pass the "
+                "parameters that it was computed from",
             )
         if not p.dtype.is_floating_point:
-            raise fail(DTypeError, self.name, f"expected float parameters, got {p.dtype}")
+            raise fail(
+                DTypeError,
+                self.name,
+                f"expected float parameters, got {p.dtype}; convert with .float()",
+            )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set them to zeros."""
@@ -149,16 +163,16 @@ class Optimizer(ABC):
             raise fail(
                 ShapeError,
                 self.name,
-                f"a parameter {p.shape} has a gradient {g.shape}; "
-                "expected its own shape; call zero_grad() and backward() again",
+                f"expected a gradient {p.shape} for a parameter {p.shape}, got {g.shape}; call "
+                "zero_grad() and backward() again",
             )
         if g.backend is not p.backend or g.dtype is not p.dtype:
             kind = DTypeError if g.backend is p.backend else BackendMismatch
             raise fail(
                 kind,
                 self.name,
-                f"a parameter {p.shape} is {p.dtype} on {p.backend.name!r}, its "
-                f"gradient {g.dtype} on {g.backend.name!r}; call zero_grad() and backward() again",
+                f"expected a gradient {p.dtype} on {p.backend.name!r}, as its parameter, got "
+                f"{g.dtype} on {g.backend.name!r}; call zero_grad() and backward() again",
             )
 
     def buffer(self, p: Tensor, state: dict[str, Any], key: str) -> Buffer:
@@ -170,9 +184,9 @@ class Optimizer(ABC):
             raise fail(
                 BackendMismatch,
                 self.name,
-                f"the {key} of a parameter {p.shape} is {found.dtype} "
-                f"on {found.backend.name!r}, the parameter {p.dtype} on {p.backend.name!r}; after "
-                "model.to(...) call optimizer.load_state_dict(optimizer.state_dict())",
+                f"expected {key} {p.dtype} on {p.backend.name!r}, as its parameter, got "
+                f"{found.dtype} on {found.backend.name!r}; after model.to(...) call "
+                "optimizer.load_state_dict(optimizer.state_dict())",
             )
         return found.buffer
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from ..checks import choice, real, whole
-from ..errors import ArgumentError, fail
+from ..checks import choice, instance, real, whole
 from .optimizer import Optimizer
 
 
@@ -31,9 +30,7 @@ class ReduceLROnPlateau:
         eps: float = 1e-8,
     ) -> None:
         op = "ReduceLROnPlateau"
-        if not isinstance(optimizer, Optimizer):
-            raise fail(ArgumentError, op, f"expected an Optimizer, got {type(optimizer).__name__}")
-        self.optimizer = optimizer
+        self.optimizer = instance(op, "optimizer", optimizer, Optimizer, "build one first")
         self.mode = choice(op, "mode", mode, ("min", "max"))
         self.factor = real(op, "factor", factor, 0.0, 1.0, ")")
         self.patience = whole(op, "patience", patience, 0)

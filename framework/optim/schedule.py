@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from math import cos, pi
 from typing import Any
 
-from ..checks import real, whole
+from ..checks import instance, real, whole
 from ..errors import ArgumentError, fail
+from ..guard import came
 from .optimizer import Optimizer
 
 
@@ -31,23 +32,18 @@ class LRScheduler(ABC):
     floor = 0.0  # the lr that the factor does not scale
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise fail(
-                ArgumentError,
-                type(self).__name__,
-                f"expected an Optimizer, got {type(optimizer).__name__}",
-            )
-        self.optimizer = optimizer
-        self.last_epoch = whole(type(self).__name__, "last_epoch", last_epoch, -1)
+        op = type(self).__name__
+        self.optimizer = instance(op, "optimizer", optimizer, Optimizer, "build one first")
+        self.last_epoch = whole(op, "last_epoch", last_epoch, -1)
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise fail(
                     ArgumentError,
-                    type(self).__name__,
-                    f"last_epoch={last_epoch} needs "
-                    f"'initial_lr' in param_groups[{i}]; load the optimizer's state_dict first",
+                    op,
+                    f"expected 'initial_lr' in param_groups[{i}] for last_epoch={last_epoch}, got "
+                    "none; load the optimizer's state_dict first",
                 )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.step()
@@ -113,7 +109,7 @@ class LambdaLR(LRScheduler):
                 ArgumentError,
                 "LambdaLR",
                 f"expected lr_lambda as a function or {groups} of them, "
-                f"one per group, got {lr_lambda!r}",
+                f"one per group, got {came(lr_lambda)}; write lambda t: 0.9**t",
             )
         self.lr_lambda: Callable[[int], list[float]] = lambda t: [f(t) for f in found]
         super().__init__(optimizer, last_epoch)
@@ -235,19 +231,20 @@ class SequentialLR(LRScheduler):
                 ArgumentError,
                 "SequentialLR",
                 f"expected {len(self.schedulers) - 1} milestones for "
-                f"{len(self.schedulers)} schedulers, got {self.milestones}",
+                f"{len(self.schedulers)} schedulers, got {self.milestones}; give the step at "
+                "which each later one begins",
             )
         if self.milestones != sorted(set(self.milestones)) or any(m < 1 for m in self.milestones):
             raise fail(
                 ArgumentError,
                 "SequentialLR",
-                f"expected rising milestones > 0, got {self.milestones}",
+                f"expected rising milestones > 0, got {self.milestones}; sort them",
             )
         if any(s.optimizer is not optimizer for s in self.schedulers):
             raise fail(
                 ArgumentError,
                 "SequentialLR",
-                "expected schedulers of this optimizer; one of them belongs to another",
+                "expected schedulers of this optimizer, got one of another; build them on one optimizer",
             )
         super().__init__(optimizer, last_epoch)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..creation import tensor
 from ..errors import EtudeError, StateMismatch, fail
+from ..guard import came
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
@@ -28,45 +29,50 @@ def save(optimizer: Optimizer) -> dict[str, Any]:
 def load(optimizer: Optimizer, given: Any) -> None:
     """`Optimizer.load_state_dict`."""
     if not isinstance(given, Mapping) or not {"state", "param_groups"} <= set(given):
-        raise _bad(optimizer, "expected {'state': ..., 'param_groups': ...}, as state_dict() gives")
-    own, groups = optimizer.param_groups, given["param_groups"]
-    if any("params" not in group for group in groups):
-        raise _bad(optimizer, "a group lacks its 'params'")
-    sizes = [len(g["params"]) for g in own], [len(g["params"]) for g in groups]
-    if sizes[0] != sizes[1]:
-        raise _bad(
-            optimizer,
-            f"expected groups of {sizes[0]} parameters, got {sizes[1]}; build the "
-            "optimizer on the same model with the same groups",
-        )
-    fresh = []
-    for mine, theirs in zip(own, groups, strict=True):
-        fresh.append({**mine, **_options(optimizer, mine, theirs)})
-        optimizer.check(fresh[-1])
+        raise _bad(optimizer, came(given))
+    pairs = _paired(optimizer, given["param_groups"])
+    fresh = [{**mine, **_options(optimizer, mine, theirs)} for mine, theirs in pairs]
+    for group in fresh:
+        optimizer.check(group)
     by_number = {
         n: p
-        for mine, theirs in zip(own, groups, strict=True)
+        for mine, theirs in pairs
         for n, p in zip(theirs["params"], mine["params"], strict=True)
     }
     state = {}
     for number, values in given["state"].items():
         if int(number) not in by_number:
-            raise _bad(optimizer, f"it holds a state for parameter {number}, which no group has")
+            raise _bad(optimizer, f"a state for parameter {number}, which is in no group")
         p = by_number[int(number)]
         state[p] = {key: _value(optimizer, key, value, p) for key, value in values.items()}
     optimizer.state = state
-    for mine, new in zip(own, fresh, strict=True):
+    for (mine, _), new in zip(pairs, fresh, strict=True):
         mine.update(new)
+
+
+def _paired(optimizer: Optimizer, groups: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(own group, saved group), which must hold as many parameters each."""
+    own = optimizer.param_groups
+    if any("params" not in group for group in groups):
+        raise _bad(optimizer, "a group without 'params'")
+    sizes = [len(g["params"]) for g in own], [len(g["params"]) for g in groups]
+    if sizes[0] != sizes[1]:
+        fix = "build it on the same model with the same groups"
+        raise _bad(optimizer, f"groups of {sizes[1]} parameters for {sizes[0]}", fix)
+    return list(zip(own, groups, strict=True))
 
 
 def _options(optimizer: Optimizer, mine: dict[str, Any], theirs: Any) -> dict[str, Any]:
     """The options that this optimizer has too; torch saves others, of which some must be off."""
+    absent = [key for key in optimizer.defaults if key not in theirs and key != "maximize"]
+    if absent:
+        raise _bad(optimizer, f"no option {absent[0]!r}", "load it into the optimizer it came from")
     found = {}
     for key, value in theirs.items():
         if key in mine or key == "initial_lr":
             found[key] = tuple(value) if isinstance(value, list) else value
         elif bool(value) != optimizer.foreign.get(key, bool(value)):
-            raise _bad(optimizer, f"its option {key}={value!r} has no counterpart here")
+            raise _bad(optimizer, f"{key}={value!r}", "that option has no counterpart here")
     found.pop("params", None)
     return found
 
@@ -79,16 +85,20 @@ def _value(optimizer: Optimizer, key: str, value: Any, p: Tensor) -> Any:
         value = value.__array__()
     try:
         t = tensor(value)
-    except EtudeError as error:
-        raise _bad(optimizer, f"cannot read {key!r}: {error}") from error
+    except EtudeError:
+        raise _bad(optimizer, f"{came(value)} as {key}") from None
     if key == "step":
         return int(t.item())
     if t.shape != p.shape:
-        raise _bad(optimizer, f"expected {key} {p.shape}, as its parameter, got {t.shape}")
+        raise _bad(optimizer, f"{key} {t.shape} for a parameter {p.shape}")
     return t.to(p.backend, dtype=p.dtype)
 
 
-def _bad(optimizer: Optimizer, message: str) -> EtudeError:
+def _bad(
+    optimizer: Optimizer, got: str, fix: str = "pass what state_dict() returned"
+) -> EtudeError:
     return fail(
-        StateMismatch, "load_state_dict", f"the state does not fit {optimizer.name}: {message}"
+        StateMismatch,
+        "load_state_dict",
+        f"expected the state of this {optimizer.name}, got {got}; {fix}",
     )
