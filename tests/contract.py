@@ -18,7 +18,18 @@ from case import TOLERANCE
 from etude.backends.base import Backend
 from etude.backends.tier1 import Tier1
 
-UNWATCHED = {"from_host", "to_host", "dtype", "empty", "reshape", "synchronize", "load", "observe"}
+UNWATCHED = {
+    "from_host",
+    "share",
+    "to_host",
+    "dtype",
+    "empty",
+    "reshape",
+    "synchronize",
+    "load",
+    "observe",
+}
+NAMED = {"unary", "binary", "reduce", "arg_reduce", "scan"}  # the name of a function comes first
 ELEMENTWISE = {"unary", "binary", "where"}  # their `out` may be one of the inputs
 
 
@@ -40,11 +51,11 @@ def each(x: Any, function: Callable[[Any], Any]) -> Any:
 
 
 class Watch:
-    """One watched backend: its original methods, and whether a check is under way."""
+    """One watched backend: what was called, and whether a check is under way."""
 
-    def __init__(self, backend: Backend, loose: float) -> None:
-        self.backend, self.loose, self.busy = backend, loose, False
-        self.seen: set[str] = set()
+    def __init__(self, backend: Backend, loose: float, check: bool) -> None:
+        self.backend, self.loose, self.check, self.busy = backend, loose, check, False
+        self.seen: set[str] = set()  # methods, and "unary exp" and the like
 
     def clone(self, x: Any) -> Any:
         b = self.backend
@@ -72,10 +83,10 @@ class Watch:
         parameters = inspect.signature(getattr(Backend, name)).parameters
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if self.busy:
+            self.seen |= {name, f"{name} {args[0]}"} if name in NAMED else {name}
+            if self.busy or not self.check:
                 return original(*args, **kwargs)
             self.busy = True
-            self.seen.add(name if name not in ("unary", "binary") else f"{name} {args[0]}")
             try:
                 if (getattr(Backend, name).__doc__ or "").startswith("In place"):
                     return self.in_place(name, original, args, kwargs)
@@ -135,9 +146,9 @@ def overrides(backend: Backend, name: str) -> bool:
 
 
 @contextmanager
-def watched(backend: Backend, loose: float = 1.0) -> Iterator[Watch]:
-    """Check every call of the backend's methods inside the context."""
-    watch = Watch(backend, loose)
+def watched(backend: Backend, loose: float = 1.0, check: bool = True) -> Iterator[Watch]:
+    """Check, or only note, every call of the backend's methods inside the context."""
+    watch = Watch(backend, loose, check)
     wrappers = {name: watch.wrap(name) for name in methods()}
     vars(backend).update(wrappers)
     try:

@@ -24,6 +24,6 @@ def test_case(case: Case, backend: str, check: Check) -> None:
     check(case, backend)
 
 
-def test_each_case_has_a_name_of_its_own() -> None:
-    names = [case.name for case in CASES]
-    assert sorted(names) == sorted(set(names))
+def test_the_two_first_backends_are_available() -> None:
+    # An import error of our own would otherwise look like a backend that this machine lacks.
+    assert [etude.backends.available()[name] for name in ("numpy", "python")] == [None, None]
