@@ -186,7 +186,7 @@ def describe(kind: Any, many: bool = False) -> str:
         return f"a list of {inside}"
     if origin is not None:
         return "a function" if "Callable" in str(origin) else "a value"
-    noun = NOUNS.get(kind) or getattr(kind, "__name__", "value")
+    noun = NOUNS.get(kind) or str(getattr(kind, "__name__", "value"))
     return f"{noun}s" if many else article(noun)
 
 

@@ -10,6 +10,7 @@ from etude.backends.base import Backend, Buffer, Pairs, Shape
 
 from ..autograd import Op, Spec, apply, needs
 from ..errors import ArgumentError, ShapeError, fail
+from ..guard import came
 from ..shape import int_tuple, normalize_padding, window_counts
 from .layout import Pad
 from .matmul import _same_float
@@ -46,14 +47,16 @@ class Conv(ConvOp):
         sizes = ", ".join(letters)
         if len(w.shape) != rank + 2:
             raise fail(
-                ShapeError, self.name, f"expected a weight (O, C/groups, {sizes}), got {w.shape}"
+                ShapeError,
+                self.name,
+                f"expected a weight (O, C/groups, {sizes}), got {w.shape}; give it {rank + 2} axes",
             )
         if len(x.shape) != rank + 2:
             raise fail(
                 ShapeError,
                 self.name,
                 f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
-                f"{w.shape}, got {x.shape}; add a batch axis with x.unsqueeze(0)?",
+                f"{w.shape}, got {x.shape}; add a batch axis with x.unsqueeze(0)",
             )
         if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
             fix = (
@@ -70,7 +73,10 @@ class Conv(ConvOp):
             )
         if len(inputs) == 3 and inputs[2].shape != w.shape[:1]:
             raise fail(
-                ShapeError, self.name, f"expected a bias ({w.shape[0]},), got {inputs[2].shape}"
+                ShapeError,
+                self.name,
+                f"expected a bias ({w.shape[0]},) for weight {w.shape}, got {inputs[2].shape}; "
+                "give it one number for each output channel",
             )
         counts = window_counts(self.name, x.shape[2:], w.shape[2:], stride, padding, dilation)
         return (x.shape[0], w.shape[0], *counts), x.dtype
@@ -171,7 +177,9 @@ def _conv(
 
 def _check_groups(name: str, groups: Any) -> None:
     if not isinstance(groups, int) or groups < 1:
-        raise fail(ArgumentError, name, f"expected groups >= 1, got {groups!r}")
+        raise fail(
+            ArgumentError, name, f"expected groups >= 1, got {came(groups)}; use 1 for one group"
+        )
 
 
 def conv1d(
@@ -241,7 +249,8 @@ def _conv_transpose(
         raise fail(
             ArgumentError,
             name,
-            f"expected output_padding {extra} smaller than stride {s} or dilation {d}",
+            f"expected output_padding smaller than stride {s} or dilation {d}, got {extra}; "
+            "use a smaller output_padding",
         )
     single = len(x.shape) == rank + 1
     given = _same_float(name, *([x, weight] if bias is None else [x, weight, bias]))
@@ -252,18 +261,21 @@ def _conv_transpose(
         or h.shape[1] != weight.shape[0]
         or (h.shape[1] % groups)
     ):
+        letters = ", ".join("DHW"[-rank:])
         raise fail(
             ShapeError,
             name,
-            f"expected x (N, C, ...) and weight (C, O/groups, ...) of {rank} "
-            f"spatial axes with C divisible by groups={groups}, got {x.shape} and {weight.shape}",
+            f"expected x (N, C, {letters}) and weight (C, O/groups, {letters}) with C divisible by "
+            f"groups={groups}, got {x.shape} and {weight.shape}; give both the same C",
         )
     size = tuple(
         (n - 1) * a - 2 * b + c * (k - 1) + e + 1
         for n, a, b, c, k, e in zip(h.shape[2:], s, p, d, weight.shape[2:], extra, strict=True)
     )
     if any(n <= 0 for n in size):
-        raise fail(ShapeError, name, f"the output would have size {size}; use less padding")
+        raise fail(
+            ShapeError, name, f"expected an output of sizes > 0, got {size}; use less padding"
+        )
     # What output_padding adds is cropped less at the end; what reaches beyond the sum is zero.
     pairs = tuple((b, max(b - e, 0)) for b, e in zip(p, extra, strict=True))
     beyond = tuple(max(e - b, 0) for b, e in zip(p, extra, strict=True))
@@ -274,7 +286,12 @@ def _conv_transpose(
         y = apply(Pad(((0, 0), (0, 0), *((0, e) for e in beyond)), 0.0), y)
     if bias is not None:
         if given[2].shape != shape[1:2]:
-            raise fail(ShapeError, name, f"expected a bias ({shape[1]},), got {bias.shape}")
+            raise fail(
+                ShapeError,
+                name,
+                f"expected a bias ({shape[1]},), got {bias.shape}; "
+                "give it one number for each output channel",
+            )
         y = y + given[2].reshape(-1, *(1,) * rank)
     return y.squeeze(0) if single else y
 

@@ -53,7 +53,9 @@ class Unary(Op):
         if self.result == "bool":
             return x.shape, bool_
         if x.dtype is bool_ and self.result == "same":
-            raise fail(DTypeError, self.name, "does not take bool; convert with .to(etude.int64)")
+            raise fail(
+                DTypeError, self.name, "expected numbers, got bool; convert with .to(etude.int64)"
+            )
         return x.shape, x.dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
@@ -98,8 +100,8 @@ class Binary(Op):
             raise fail(
                 DTypeError,
                 self.name,
-                "does not take two bools; convert one with "
-                ".to(etude.int64), or use logical_and, logical_or, logical_xor",
+                "expected numbers, got two bools; convert one with .to(etude.int64), "
+                "or use logical_and, logical_or, logical_xor",
             )
         return shape, dtype
 

@@ -136,8 +136,8 @@ class Cat(Movement):
                 raise fail(
                     ShapeError,
                     "cat",
-                    f"shapes {tuple(shape)} and {x.shape} differ outside "
-                    f"axis {self.axis}; expected equal sizes there",
+                    f"expected equal sizes outside axis {self.axis}, got shapes {tuple(shape)} "
+                    f"and {x.shape}; join along the axis that differs, or use stack",
                 )
         shape[self.axis] = sum(x.shape[self.axis] for x in inputs)
         return tuple(shape), inputs[0].dtype
@@ -195,8 +195,8 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
         raise fail(
             ArgumentError,
             "permute",
-            f"expected each of {len(input.shape)} axes once, "
-            f"got {tuple(order)} for shape {input.shape}",
+            f"expected each of the {len(input.shape)} axes of {input.shape} once, "
+            f"got {tuple(order)}; write them all, from 0 to {len(input.shape) - 1}",
         )
     return input if axes == tuple(range(len(axes))) else apply(Permute(axes), input)
 
@@ -222,7 +222,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
         raise fail(
             ArgumentError,
             "movedim",
-            f"expected as many distinct sources as destinations, got {source} and {destination}",
+            f"expected as many distinct sources as destinations, got {source} and {destination}; "
+            "give each axis one place",
         )
     rest = iter(i for i in range(n) if i not in src)
     order = [src[dst.index(i)] if i in dst else next(rest) for i in range(n)]
@@ -241,8 +242,8 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
         raise fail(
             ShapeError,
             "expand",
-            f"cannot expand {input.shape} to {tuple(given)}; "
-            "only axes of size 1 grow, and new axes come in front",
+            f"expected sizes that {input.shape} can grow to, got {tuple(given)}; "
+            "change only axes of size 1, and add new axes in front",
         )
     check_size("expand", new)
     return input if new == input.shape else apply(Expand(new), input)
@@ -266,7 +267,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     n = len(input.shape)
     a, b = check_axis("flatten", start_dim, n), check_axis("flatten", end_dim, n)
     if a > b:
-        raise fail(ArgumentError, "flatten", f"start_dim {start_dim} comes after end_dim {end_dim}")
+        raise fail(
+            ArgumentError,
+            "flatten",
+            f"expected start_dim before end_dim, got {start_dim} and {end_dim}; swap them",
+        )
     shape = input.shape
     return reshape(input, shape[:a] + (prod(shape[a : b + 1]),) + shape[b + 1 :])
 
@@ -292,8 +297,8 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
         raise fail(
             IndexOutOfRange,
             "narrow",
-            f"start {start} and length {length} leave the axis "
-            f"of size {size}; expected 0 <= start and start + length <= {size}",
+            f"expected a part of axis {axis} of size {size}, got start {start} and "
+            f"length {length}; use start + length <= {size}",
         )
     if length == size:
         return input
@@ -307,7 +312,11 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     n = len(input.shape)
     a, b = check_axis("diagonal", dim1, n), check_axis("diagonal", dim2, n)
     if a == b:
-        raise fail(ArgumentError, "diagonal", f"expected two different axes, got {dim1} and {dim2}")
+        raise fail(
+            ArgumentError,
+            "diagonal",
+            f"expected two different axes, got {dim1} and {dim2}; use 0 and 1",
+        )
     strides = row_major(input.shape)
     up, down = max(offset, 0), max(-offset, 0)
     length = max(min(input.shape[a] - down, input.shape[b] - up), 0)
@@ -322,10 +331,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors that agree outside `dim`; dtypes are promoted, and empty (0,) ones left out."""
     xs = list(tensors)
     if not xs:
-        raise fail(ArgumentError, "cat", "expected at least one tensor, got none")
+        raise fail(ArgumentError, "cat", "expected at least one tensor, got none; give a list")
     if any(not x.shape for x in xs):
         raise fail(
-            ShapeError, "cat", "a 0-d tensor has no axis to join; use stack, or reshape to (1,)"
+            ShapeError,
+            "cat",
+            "expected tensors with at least one axis, got a 0-d one; use stack, or reshape to (1,)",
         )
     dtype = xs[0].dtype
     for x in xs[1:]:
@@ -339,9 +350,14 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
     xs = list(tensors)
     if not xs:
-        raise fail(ArgumentError, "stack", "expected at least one tensor, got none")
+        raise fail(ArgumentError, "stack", "expected at least one tensor, got none; give a list")
     if any(x.shape != xs[0].shape for x in xs):
-        raise fail(ShapeError, "stack", f"expected equal shapes, got {[x.shape for x in xs]}")
+        odd = next(x.shape for x in xs if x.shape != xs[0].shape)
+        raise fail(
+            ShapeError,
+            "stack",
+            f"expected equal shapes, got {xs[0].shape} and {odd}; reshape one, or use cat",
+        )
     axis = check_axis("stack", dim, len(xs[0].shape) + 1)
     return cat([unsqueeze(x, axis) for x in xs], axis)
 
@@ -355,7 +371,9 @@ def split(
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
         if step <= 0:
-            raise fail(ArgumentError, "split", f"expected a positive size, got {step}")
+            raise fail(
+                ArgumentError, "split", f"expected a size > 0, got {step}; use 1 for single slices"
+            )
         sizes = [min(step, size - i) for i in range(0, size, step)] or [0]
     else:
         sizes = list(split_size_or_sections)
@@ -363,7 +381,8 @@ def split(
             raise fail(
                 ArgumentError,
                 "split",
-                f"sizes {sizes} do not add up to {size}, the size of axis {axis}",
+                f"expected sizes that add up to {size}, the size of axis {axis}, got {sizes}; "
+                "change one, or give one size for all parts",
             )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(narrow(tensor, axis, s, n) for s, n in zip(starts, sizes, strict=True))
@@ -373,7 +392,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` parts of equal size (the last may be smaller)."""
     axis = check_axis("chunk", dim, len(input.shape))
     if chunks <= 0:
-        raise fail(ArgumentError, "chunk", f"expected a positive number of chunks, got {chunks}")
+        raise fail(
+            ArgumentError, "chunk", f"expected chunks > 0, got {chunks}; use 1 for a single part"
+        )
     return split(input, max(-(-input.shape[axis] // chunks), 1), axis)
 
 

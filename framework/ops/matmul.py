@@ -36,7 +36,7 @@ class MatMul(Op):
                 ShapeError,
                 self.name,
                 f"expected (..., M, K) @ (..., K, N), got {a.shape} @ "
-                f"{b.shape}: inner sizes {k} and {k2} differ; transpose one of them?",
+                f"{b.shape} whose inner sizes {k} and {k2} differ; transpose one of them",
             )
         return (*broadcast(self.name, a.shape[:-2], b.shape[:-2]), m, n), a.dtype
 
@@ -77,7 +77,8 @@ class Linear(Op):
             raise fail(
                 ShapeError,
                 "linear",
-                f"expected a bias ({w.shape[0]},) for weight {w.shape}, got {inputs[2].shape}",
+                f"expected a bias ({w.shape[0]},) for weight {w.shape}, got {inputs[2].shape}; "
+                "give it one number for each row of the weight",
             )
         return (x.shape[0], w.shape[0]), x.dtype
 
@@ -106,7 +107,7 @@ def _same_float(op: str, *tensors: Any) -> list[Any]:
     for t in tensors[1:]:
         dtype = promote(dtype, t.dtype)
     if dtype == "bool":
-        raise fail(DTypeError, op, "does not take bool; convert with .float()")
+        raise fail(DTypeError, op, "expected numbers, got bool tensors; convert one with .float()")
     return [t if t.dtype is dtype else t.to(dtype) for t in tensors]
 
 
@@ -160,7 +161,11 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Matrix (M, K) times vector (K,)."""
     if len(input.shape) != 2 or len(vec.shape) != 1:
-        raise fail(ShapeError, "mv", f"expected (M, K) and (K,), got {input.shape} and {vec.shape}")
+        raise fail(
+            ShapeError,
+            "mv",
+            f"expected (M, K) and (K,), got {input.shape} and {vec.shape}; use matmul for others",
+        )
     return matmul(input, vec)
 
 
@@ -170,7 +175,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
         raise fail(
             ShapeError,
             "dot",
-            f"expected two vectors, got {input.shape} and {tensor.shape}; use matmul",
+            f"expected two vectors, got {input.shape} and {tensor.shape}; use matmul for others",
         )
     return matmul(input, tensor)
 
@@ -189,9 +194,17 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x W^T + b: x (..., in_features), weight (out_features, in_features), bias (out,)."""
     if len(weight.shape) != 2:
-        raise fail(ShapeError, "linear", f"expected a weight (out, in), got {weight.shape}")
+        raise fail(
+            ShapeError,
+            "linear",
+            f"expected a weight (out, in), got {weight.shape}; reshape it to two axes",
+        )
     if not input.shape:
-        raise fail(ShapeError, "linear", f"expected x (..., {weight.shape[1]}), got a 0-d tensor")
+        raise fail(
+            ShapeError,
+            "linear",
+            f"expected x (..., {weight.shape[1]}), got a 0-d tensor; reshape it to one axis",
+        )
     given = [input, weight] if bias is None else [input, weight, bias]
     x, *rest = _same_float("linear", *given)
     if len(x.shape) == 2:

@@ -390,7 +390,9 @@ def only_bool(op: str, x: Tensor) -> Tensor:
     """x, checked to be bool: the operators &, |, ^ and ~ are logical."""
     x = as_tensor_operand(op, x) if not isinstance(x, bool) else _tensor.tensor(x)
     if x.dtype is not bool_:
-        raise fail(DTypeError, op, f"expected bool tensors, got {x.dtype}; compare first, as in x > 0")
+        raise fail(
+            DTypeError, op, f"expected bool tensors, got {x.dtype}; compare first, as in x > 0"
+        )
     return x
 
 
@@ -416,7 +418,8 @@ def div(
         raise fail(
             ArgumentError,
             "div",
-            f"expected rounding_mode None, 'floor' or 'trunc', got {rounding_mode!r}",
+            f"expected rounding_mode None, 'floor' or 'trunc', got {rounding_mode!r}; "
+            "use None for the exact quotient",
         )
     quotient = e.DIV(input, other)
     integers = [getattr(t, "dtype", None) for t in (input, other)]

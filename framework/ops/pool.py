@@ -140,7 +140,12 @@ def _windows(
     """Check pooling arguments; ceil_mode becomes extra padding behind."""
     letters = ", ".join("DHW"[-rank:])
     if len(x.shape) not in (rank + 1, rank + 2):
-        raise fail(ShapeError, op, f"expected x (N, C, {letters}) or (C, {letters}), got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected x (N, C, {letters}) or (C, {letters}), got {x.shape}; "
+            "reshape or unsqueeze it",
+        )
     kernel = int_tuple(op, "kernel_size", kernel_size, rank, 1)
     empty = stride is None or (isinstance(stride, (tuple, list)) and not stride)
     steps = kernel if empty else int_tuple(op, "stride", stride, rank, 1)
@@ -148,7 +153,10 @@ def _windows(
     spread = int_tuple(op, "dilation", dilation, rank, 1)
     if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
         raise fail(
-            ArgumentError, op, f"expected padding at most half the kernel {kernel}, got {pads}"
+            ArgumentError,
+            op,
+            f"expected padding at most half the kernel {kernel}, got {pads}; "
+            "use less, or pad the input first",
         )
     pairs = []
     for n, k, s, p, d in zip(x.shape[-rank:], kernel, steps, pads, spread, strict=True):
@@ -199,9 +207,13 @@ def avg_pool(
     """Average pooling of any rank."""
     op = f"avg_pool{rank}d"
     if not input.dtype.is_floating_point:
-        raise fail(DTypeError, op, f"expected a float tensor, got {input.dtype}; use .float()")
+        raise fail(
+            DTypeError, op, f"expected a float tensor, got {input.dtype}; convert it with .float()"
+        )
     if divisor_override is not None and divisor_override == 0:
-        raise fail(ArgumentError, op, "expected a divisor_override other than 0")
+        raise fail(
+            ArgumentError, op, "expected a divisor_override other than 0, got 0; use None for none"
+        )
     kernel, steps, pairs, _ = _windows(op, input, rank, kernel_size, stride, padding, 1, ceil_mode)
     x = _batched(input, rank)
     padded = any(lo for lo, _ in pairs)
@@ -231,7 +243,11 @@ def adaptive_avg_pool(rank: int, input: Tensor, output_size: Any) -> Tensor:
     """Average over windows floor(i n / m) ... ceil((i + 1) n / m), i = 0 ... m - 1, per axis."""
     op = f"adaptive_avg_pool{rank}d"
     if len(input.shape) not in (rank + 1, rank + 2):
-        raise fail(ShapeError, op, f"expected {rank + 1} or {rank + 2} axes, got {input.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected {rank + 1} or {rank + 2} axes, got {input.shape}; reshape or unsqueeze it",
+        )
     sizes = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * rank
     sizes = [n if m is None else m for n, m in zip(input.shape[-rank:], sizes, strict=False)]
     out = int_tuple(op, "output_size", tuple(sizes), rank, 0)

@@ -108,8 +108,8 @@ class CrossEntropy(Op):
             raise fail(
                 IndexOutOfRange,
                 self.name,
-                f"a label does not name a class: {error}; check the "
-                "labels and the size of the last layer",
+                f"expected every label to name a class: {error}; "
+                "check the labels and the size of the last layer",
             ) from None
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
@@ -155,7 +155,8 @@ def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, 
         raise fail(
             ShapeError,
             op,
-            f"expected dim, the axis to normalise over, for x {x.shape}; use dim=-1 for the last",
+            f"expected dim, the axis to normalise over in {x.shape}, got none; "
+            "use dim=-1 for the last",
         )
     return x, check_axis(op, dim, len(x.shape))
 
