@@ -35,6 +35,9 @@ SAME_SHAPE = [
     binary("maximum", np.maximum, apart(3, 5), apart(3, 5, low=-1.9), dtypes=NUMBERS),
     binary("minimum", np.minimum, apart(3, 5), apart(3, 5, low=-1.9), dtypes=NUMBERS),
     binary("atan2", np.arctan2, apart(3, 5), apart(3, 5)),
+    Case(
+        "atan2 at the origin", [exactly([0.0, 0.0]), exactly([0.0, -1.0])], np.arctan2, smooth=False
+    ),
     binary("hypot", np.hypot, apart(3, 5), apart(3, 5)),
     binary("copysign", np.copysign, apart(3, 5), apart(3, 5)),
     binary("eq", np.equal, dtypes=ALL, grad=False),

@@ -91,8 +91,8 @@ MINIMUM: Binary = Binary(
 )
 ATAN2: Binary = Binary(
     "atan2",
-    lambda g, y, a, b: g * b / (a * a + b * b),
-    lambda g, y, a, b: NEG(g * a / (a * a + b * b)),
+    lambda g, y, a, b: g * b / _square_length(a, b),
+    lambda g, y, a, b: NEG(g * a / _square_length(a, b)),
     "float",
 )
 HYPOT: Binary = Binary(
@@ -161,6 +161,12 @@ def _share(wins: Binary, ties: Binary, a: Any, b: Any) -> Tensor:
     """1 where this side wins, 1/2 where both are equal: how torch splits the gradient of a tie."""
     dtype = a.dtype if isinstance(a, _tensor.Tensor) else b.dtype
     return cast(wins(a, b), dtype) + cast(ties(a, b), dtype) * 0.5
+
+
+def _square_length(a: Any, b: Any) -> Any:
+    """a^2 + b^2, and 1 at the origin, where atan2's gradient counts as 0, as in torch."""
+    square = a * a + b * b
+    return select(EQ(square, 0.0), 1.0, square)
 
 
 def _normal_density(x: Any) -> Any:
