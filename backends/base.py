@@ -42,8 +42,8 @@ __all__ = [
 
 class Backend(
     ConvDefaults,
-    PoolDefaults,
     NormDefaults,
+    PoolDefaults,
     SoftmaxDefaults,
     LinearDefaults,
     LossDefaults,

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from . import guard
 from .composed.activations import *  # noqa: F403
+from .composed.aliases import *  # noqa: F403
+from .composed.arithmetic import *  # noqa: F403
+from .composed.arrangement import *  # noqa: F403
+from .composed.comparison import *  # noqa: F403
+from .composed.einsum import *  # noqa: F403
+from .composed.grid import *  # noqa: F403
+from .composed.joining import *  # noqa: F403
 from .composed.losses_classify import *  # noqa: F403
 from .composed.losses_likelihood import *  # noqa: F403
 from .composed.losses_margin import *  # noqa: F403
 from .composed.losses_metric import *  # noqa: F403
 from .composed.losses_regress import *  # noqa: F403
+from .composed.norms import *  # noqa: F403
 from .composed.pooling import *  # noqa: F403
+from .composed.products import *  # noqa: F403
+from .composed.reductions import *  # noqa: F403
 from .composed.regularise import *  # noqa: F403
+from .composed.resampling import *  # noqa: F403
+from .composed.running import *  # noqa: F403
+from .composed.scattering import *  # noqa: F403
 from .composed.smooth import *  # noqa: F403
+from .composed.sorting import *  # noqa: F403
+from .composed.special import *  # noqa: F403
+from .composed.unpooling import *  # noqa: F403
 from .ops.conv import (
     conv1d,
     conv2d,
@@ -53,13 +69,13 @@ from .ops.index import (
     masked_select,
     nonzero,
     one_hot,
-    scatter,
     scatter_add,
     take_along_dim,
     tril,
     triu,
     where,
 )
+from .ops.layer_norm import layer_norm
 from .ops.layout import (
     cat,
     chunk,
@@ -102,6 +118,7 @@ from .ops.reduce import max_ as max
 from .ops.reduce import min_ as min
 from .ops.reduce import prod_ as prod
 from .ops.reduce import sum_ as sum
+from .ops.response_norm import local_response_norm
 from .ops.sampling import (
     bernoulli,
     manual_seed,
@@ -117,5 +134,6 @@ from .ops.sampling import (
 )
 from .ops.softmax import log_softmax, softmax
 from .ops.transfer import Clone, Move
+from .ops.windows import fold, unfold
 
 guard.guard_functions(globals(), __name__)

@@ -1,15 +1,21 @@
-"""Batch normalisation in training mode, forward and gradient (Ioffe & Szegedy 2015, algorithm 1).
+"""Normalisation, forward and gradient.
 
-mean_c = E[x_c],  var_c = E[(x_c - mean_c)^2],  xhat = (x - mean) / sqrt(var + eps),
-y = w xhat + b          over all axes but 1 of x (N, C, ...)
+Batch norm in training mode (Ioffe & Szegedy 2015, algorithm 1), over all axes but 1 of (N, C, ...),
+and layer norm (Ba, Kiros & Hinton 2016), over each row of (M, D):
+
+    mean = E[x],  var = E[(x - mean)^2],  xhat = (x - mean) / sqrt(var + eps),  y = w xhat + b
+
+Local response norm (Krizhevsky et al. 2012, section 3.3), over `size` neighbouring channels:
+
+    y = x / s^beta,  s = k + alpha / size (sum of x^2 over the window around each channel)
 """
 
 from __future__ import annotations
 
 from math import prod
 
-from ..tier1 import Buffer, Shape
-from .layout import LayoutDefaults
+from ..tier1 import Buffer, Pairs, Shape
+from .pool import PoolDefaults
 
 
 def channel_axes(x: Buffer) -> Shape:
@@ -17,7 +23,12 @@ def channel_axes(x: Buffer) -> Shape:
     return (0, *range(2, len(x.shape)))
 
 
-class NormDefaults(LayoutDefaults):
+def _channel_window(size: int, scale: float) -> tuple[Shape, Shape, Pairs, float]:
+    """Kernel, stride, padding and scale of a mean over channels, for planes (N, 1, C, rest)."""
+    return (size, 1), (1, 1), ((size // 2, (size - 1) // 2), (0, 0)), scale / size
+
+
+class NormDefaults(PoolDefaults):
     def batch_norm(
         self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
     ) -> tuple[Buffer, Buffer, Buffer]:
@@ -50,6 +61,65 @@ class NormDefaults(LayoutDefaults):
         gx = self.binary("sub", gx, self.keep(self.binary("div", gb, count), x, axes), gx)
         scale = rstd if w is None else self.binary("mul", rstd, w)
         return self.binary("mul", gx, self.keep(scale, x, axes), gx), gw, gb
+
+    def layer_norm(
+        self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(y (M, D), mean (M,), 1 / sqrt(var + eps) (M,)) of x (M, D), w (D,) and b (D,)."""
+        mean = self.mean(x, (1,))
+        xhat = self.binary("sub", x, self.keep(mean, x, (1,)))
+        rstd = self._rstd(self.mean(self.binary("mul", xhat, xhat), (1,)), eps)
+        y = self.binary("mul", xhat, self.keep(rstd, x, (1,)), xhat)
+        if w is not None:
+            y = self.binary("mul", y, w, y)
+        if b is not None:
+            y = self.binary("add", y, b, y)
+        return y, mean, rstd
+
+    def layer_norm_grad(
+        self, g: Buffer, x: Buffer, w: Buffer | None, mean: Buffer, rstd: Buffer
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(gx, gw (D,), gb (D,)), with gx = rstd (h - E[h] - xhat E[h xhat]) and h = g w."""
+        xhat = self.binary("sub", x, self.keep(mean, x, (1,)))
+        xhat = self.binary("mul", xhat, self.keep(rstd, x, (1,)), xhat)
+        gb = self.reduce("sum", g, (0,))
+        gw = self.reduce("sum", self.binary("mul", g, xhat), (0,))
+        h = g if w is None else self.binary("mul", g, w)
+        inner = self.mean(self.binary("mul", h, xhat), (1,))
+        gx = self.binary("mul", xhat, self.keep(inner, x, (1,)), xhat)
+        gx = self.binary("sub", h, gx, gx)
+        gx = self.binary("sub", gx, self.keep(self.mean(h, (1,)), x, (1,)), gx)
+        return self.binary("mul", gx, self.keep(rstd, x, (1,)), gx), gw, gb
+
+    def local_response_norm(
+        self, x: Buffer, size: int, alpha: float, beta: float, k: float
+    ) -> tuple[Buffer, Buffer]:
+        """(y, s), both of the shape of x (N, C, ...)."""
+        square = self.binary("mul", x, x)
+        planes = self.reshape(square, (x.shape[0], 1, x.shape[1], prod(x.shape[2:])))
+        sums = self.sum_pool(planes, *_channel_window(size, alpha))
+        s = self.reshape(self.binary("add", sums, k, sums), x.shape)
+        return self.binary("mul", x, self.binary("pow", s, -beta)), s
+
+    def local_response_norm_grad(
+        self,
+        g: Buffer,
+        x: Buffer,
+        s: Buffer,
+        size: int,
+        alpha: float,
+        beta: float,
+        out: Buffer = None,
+    ) -> Buffer:
+        """gx = g s^-beta - 2 alpha beta / size x (sum of g x s^(-beta-1) over windows with x)."""
+        shrink = self.binary("pow", s, -beta)
+        pull = self.binary("mul", self.binary("mul", g, x), self.binary("div", shrink, s))
+        planes = (x.shape[0], 1, x.shape[1], prod(x.shape[2:]))
+        window = _channel_window(size, 2.0 * alpha * beta)
+        sums = self.sum_pool_grad(self.reshape(pull, planes), planes, *window)
+        back = self.binary("mul", self.reshape(sums, x.shape), x)
+        gx = self.binary("mul", g, shrink, shrink)
+        return self.binary("sub", gx, back, gx if out is None else out)
 
     def _rstd(self, var: Buffer, eps: float) -> Buffer:
         return self.unary("rsqrt", self.binary("add", var, eps))

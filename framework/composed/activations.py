@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ..errors import ArgumentError, ShapeError, fail
 from ..ops import derivatives as e
 from ..ops import sampling
+from ..ops.checks import float_tensor
 from ..ops.elementwise import cast, select
 from ..ops.pointwise import clamp
-from .common import float_tensor
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import ArgumentError, DTypeError, ShapeError, fail
-from ..ops.elementwise import as_tensor_operand
+from ..errors import ArgumentError, ShapeError, fail
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-
-
-def float_tensor(op: str, x: Any) -> Tensor:
-    """x as a Tensor of floats; whole numbers are refused, because most often they are labels."""
-    t: Tensor = as_tensor_operand(op, x)
-    if not t.dtype.is_floating_point:
-        raise fail(DTypeError, op, f"expected a float tensor, got {t.dtype}; convert with .float()")
-    return t
 
 
 def same_shape(op: str, input: Tensor, target: Tensor, name: str = "target") -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..autograd import apply_multi
 from ..errors import ArgumentError, ShapeError, fail
+from ..ops.checks import float_tensor
 from ..ops.elementwise import select
 from ..ops.index import as_indices, check_indices, gather
 from ..ops.layout import movedim, reshape
 from ..ops.softmax import CrossEntropy, log_softmax
-from .common import check_reduction, float_tensor, reduced
+from .common import check_reduction, reduced
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

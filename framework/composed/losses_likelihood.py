@@ -9,10 +9,11 @@ from .. import tensor as _tensor
 from ..autograd import apply
 from ..errors import ShapeError, fail
 from ..ops import derivatives as e
+from ..ops.checks import float_tensor
 from ..ops.elementwise import select
 from ..ops.loss import BinaryCrossEntropy
 from ..ops.pointwise import clamp
-from .common import check_range, check_reduction, float_tensor, reduced, same_shape
+from .common import check_range, check_reduction, reduced, same_shape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

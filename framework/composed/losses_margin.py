@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from .. import tensor as _tensor
 from ..errors import ArgumentError, ShapeError, fail
 from ..ops import derivatives as e
+from ..ops.checks import float_tensor
 from ..ops.elementwise import select
 from ..ops.index import as_indices, check_indices, gather, one_hot, scatter_add
 from ..ops.pointwise import clamp
-from .common import check_reduction, float_tensor, reduced, same_shape
+from .common import check_reduction, reduced, same_shape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

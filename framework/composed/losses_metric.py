@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, ShapeError, fail
 from ..ops import derivatives as e
+from ..ops.checks import float_tensor
 from ..ops.elementwise import select
 from ..ops.index import index_select
 from ..ops.layout import expand
 from ..ops.pointwise import clamp
 from ..ops.reduce import norm
 from ..shape import broadcast, check_axis
-from .common import float_tensor, reduced
+from .common import reduced
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, fail
 from ..ops import derivatives as e
+from ..ops.checks import float_tensor
 from ..ops.elementwise import select
-from .common import float_tensor, reduced, same_shape
+from .common import reduced, same_shape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

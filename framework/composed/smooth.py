@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ArgumentError, ShapeError, fail
 from ..ops import derivatives as e
 from ..ops import sampling
+from ..ops.checks import float_tensor
 from ..ops.elementwise import cast, select
 from ..ops.index import one_hot
 from ..ops.layout import movedim, narrow
 from ..ops.pointwise import clamp
 from ..ops.softmax import _axis_and_float, softmax
 from ..shape import check_axis
-from .common import float_tensor
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from etude.backends.base import Backend, Buffer
 
 from ..autograd import Op, Spec, apply_multi, no_grad
-from ..errors import ArgumentError, DTypeError, ShapeError, fail
+from ..errors import ArgumentError, ShapeError, fail
+from .checks import check_parameters, float_tensor
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -106,7 +107,10 @@ def batch_norm(
             scale = scale * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
         return affine(input, scale, shift)
-    if prod(input.shape) // max(input.shape[1], 1) <= 1 and training:
+    count = prod(input.shape) // max(input.shape[1], 1)
+    if count == 0:
+        return affine(input, weight, bias)
+    if count == 1:
         raise fail(
             ShapeError,
             "batch_norm",
@@ -114,8 +118,7 @@ def batch_norm(
             f"got {input.shape}; use a larger batch or model.eval()",
         )
     y, mean, var = apply_multi(BatchNorm(eps), input, weight, bias)
-    if training and running_mean is not None and running_var is not None:
-        count = prod(input.shape) // input.shape[1]
+    if running_mean is not None and running_var is not None:
         with no_grad():
             old = 1.0 - momentum
             running_mean.copy_(running_mean * old + mean.detach() * momentum)
@@ -126,18 +129,32 @@ def batch_norm(
 
 def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> None:
     if len(x.shape) < 2:
-        raise fail(ShapeError, "batch_norm", f"expected x (N, C, ...), got {x.shape}")
-    if not x.dtype.is_floating_point:
         raise fail(
-            DTypeError, "batch_norm", f"expected a float tensor, got {x.dtype}; use .float()"
+            ShapeError,
+            "batch_norm",
+            f"expected x (N, C, ...), got {x.shape}; add a batch axis with x.unsqueeze(0)",
         )
-    for label, t in (("running_mean", mean), ("running_var", var), ("weight", w), ("bias", b)):
-        if t is not None and t.shape != x.shape[1:2]:
-            raise fail(
-                ShapeError,
-                "batch_norm",
-                f"expected {label} ({x.shape[1]},) for x {x.shape}, got "
-                f"{t.shape}; use num_features={x.shape[1]}",
-            )
-    if not training and (mean is None) != (var is None):
-        raise fail(ArgumentError, "batch_norm", "expected running_mean and running_var together")
+    float_tensor("batch_norm", x)
+    check_parameters(
+        "batch_norm",
+        x,
+        x.shape[1:2],
+        f"use num_features={x.shape[1]}",
+        running_mean=mean,
+        running_var=var,
+        weight=w,
+        bias=b,
+    )
+    if (mean is None) != (var is None):
+        raise fail(
+            ArgumentError,
+            "batch_norm",
+            "expected running_mean and running_var together, got one; give both or neither",
+        )
+    if not training and mean is None:
+        raise fail(
+            ArgumentError,
+            "batch_norm",
+            "expected running_mean and running_var in evaluation, got None; use training=True for "
+            "the batch's own",
+        )
