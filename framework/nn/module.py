@@ -11,7 +11,15 @@ from typing import Any, Self
 
 from ..creation import zeros_like
 from ..dtypes import float32, float64
-from ..errors import ArgumentError, DTypeError, EtudeError, MissingAttribute, fail, nearest
+from ..errors import (
+    ArgumentError,
+    CallError,
+    DTypeError,
+    EtudeError,
+    MissingAttribute,
+    fail,
+    nearest,
+)
 from ..guard import came
 from ..tensor import Tensor
 from . import state

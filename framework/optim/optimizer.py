@@ -106,7 +106,7 @@ class Optimizer(ABC):
                 raise fail(
                     ArgumentError,
                     self.name,
-                    f"expected each parameter once, got one of shape {p.shape} twice; drop one of them",
+                    f"expected each parameter once, got one {p.shape} twice; drop one of them",
                 )
             known.add(id(p))
         group = {**self.defaults, **param_group, "params": tensors}
@@ -120,7 +120,7 @@ class Optimizer(ABC):
                 self.name,
                 f"expected params as Tensors, got {came(p)}; use model.parameters()",
             )
-        if not p.is_leaf:
+        if p.node is not None:
             raise fail(
                 GradError,
                 self.name,

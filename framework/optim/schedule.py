@@ -244,7 +244,7 @@ class SequentialLR(LRScheduler):
             raise fail(
                 ArgumentError,
                 "SequentialLR",
-                "expected schedulers of this optimizer, got one of another; build them on one optimizer",
+                "expected schedulers of this optimizer, got one of another; build all on one",
             )
         super().__init__(optimizer, last_epoch)
 

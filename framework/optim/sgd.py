@@ -54,8 +54,8 @@ class SGD(Optimizer):
             raise fail(
                 ArgumentError,
                 "SGD",
-                "expected momentum > 0 and dampening 0 for nesterov, got "
-                f"momentum={group['momentum']} and dampening={group['dampening']}; use momentum=0.9",
+                "expected momentum > 0 and dampening 0 for nesterov, got momentum "
+                f"{group['momentum']} and dampening {group['dampening']}; use momentum=0.9",
             )
 
     def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:

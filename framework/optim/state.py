@@ -13,6 +13,8 @@ from ..tensor import Tensor
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
+OWN = "pass what state_dict() returned"
+
 
 def save(optimizer: Optimizer) -> dict[str, Any]:
     """`Optimizer.state_dict`: parameters are numbered through all groups."""
@@ -94,11 +96,9 @@ def _value(optimizer: Optimizer, key: str, value: Any, p: Tensor) -> Any:
     return t.to(p.backend, dtype=p.dtype)
 
 
-def _bad(
-    optimizer: Optimizer, got: str, fix: str = "pass what state_dict() returned"
-) -> EtudeError:
+def _bad(optimizer: Optimizer, got: str, fix: str = OWN) -> EtudeError:
     return fail(
         StateMismatch,
         "load_state_dict",
-        f"expected the state of this {optimizer.name}, got {got}; {fix}",
+        f"expected the state of {optimizer.name}, got {got}; {fix}",
     )
