@@ -12,6 +12,7 @@ from .. import tensor as _tensor
 from ..autograd import Op, Spec, apply
 from ..dtypes import bool_, int32, int64
 from ..errors import ArgumentError, DTypeError, IndexOutOfRange, ShapeError, fail
+from ..guard import came
 from ..shape import check_axis, row_major
 from .elementwise import as_tensor_operand, select
 from .layout import expand, movedim, reshape
@@ -35,7 +36,7 @@ class TakeRows(Op):
         try:
             return backend.gather(*buffers)
         except IndexError as error:
-            raise fail(IndexOutOfRange, self.name, f"{error}; use an index inside") from None
+            raise _outside(self.name, error) from None
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
         x, indices = inputs
@@ -60,10 +61,15 @@ class AddRows(Op):
         try:
             return backend.scatter_add(buffers[0], buffers[1], self.rows)
         except IndexError as error:
-            raise fail(IndexOutOfRange, self.name, f"{error}; use an index inside") from None
+            raise _outside(self.name, error) from None
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
         return apply(TakeRows(), g, inputs[1]), None
+
+
+def _outside(op: str, error: IndexError) -> IndexOutOfRange:
+    fix = "check where the indices come from"
+    return IndexOutOfRange(f"[{op}] {error}, expected every index inside; {fix}")
 
 
 def as_indices(op: str, indices: Any, like: Tensor) -> Tensor:
@@ -93,7 +99,7 @@ def check_indices(op: str, indices: Tensor, size: int, low: int = 0) -> None:
     try:
         indices.backend.check_range(indices.buffer, low, size)
     except IndexError as error:
-        raise fail(IndexOutOfRange, op, f"{error}; use an index inside") from None
+        raise _outside(op, error) from None
 
 
 def take_rows(op: str, x: Tensor, indices: Tensor) -> Tensor:
@@ -108,7 +114,9 @@ def index_select(input: Tensor, dim: int, index: Any) -> Tensor:
     axis = check_axis("index_select", dim, len(input.shape))
     indices = as_indices("index_select", index, input)
     if len(indices.shape) > 1:
-        raise fail(ShapeError, "index_select", f"expected a 1-D index, got {indices.shape}")
+        raise fail(
+            ShapeError, "index_select", f"expected a 1-D index, got {indices.shape}; flatten it"
+        )
     check_indices("index_select", indices, input.shape[axis] if input.shape else 1)
     if not input.shape:
         return input
@@ -116,7 +124,7 @@ def index_select(input: Tensor, dim: int, index: Any) -> Tensor:
     return movedim(take_rows("index_select", movedim(input, axis, 0), flat), 0, axis)
 
 
-def _positions(op: str, shape: tuple[int, ...], axis: int, index: Tensor) -> Tensor:
+def flat_positions(op: str, shape: tuple[int, ...], axis: int, index: Tensor) -> Tensor:
     """Flat positions in `shape` of the elements that torch.gather's `index` names, as (K,)."""
     size = index.shape
     others = [i for i in range(len(shape)) if i != axis]
@@ -124,8 +132,8 @@ def _positions(op: str, shape: tuple[int, ...], axis: int, index: Tensor) -> Ten
         raise fail(
             ShapeError,
             op,
-            f"expected an index of {len(shape)} axes, no longer than {shape} "
-            f"outside axis {axis}; got {size}",
+            f"expected an index of {len(shape)} axes, no longer than {shape} outside axis {axis}, "
+            f"got {size}; reshape or expand the index",
         )
     check_indices(op, index, shape[axis])
     strides = row_major(shape)
@@ -142,7 +150,7 @@ def gather(input: Tensor, dim: int, index: Any) -> Tensor:
     if not input.shape:
         return expand(input, indices.shape)
     axis = check_axis("gather", dim, len(input.shape))
-    flat = _positions("gather", input.shape, axis, indices)
+    flat = flat_positions("gather", input.shape, axis, indices)
     y = apply(TakeRows("gather"), reshape(input, prod(input.shape), 1), flat)
     return reshape(y, indices.shape)
 
@@ -160,7 +168,8 @@ def take_along_dim(input: Tensor, indices: Any, dim: int | None = None) -> Tenso
         raise fail(
             ShapeError,
             "take_along_dim",
-            f"expected as many axes as the input {input.shape}, got {index.shape}",
+            f"expected indices with as many axes as {input.shape}, got {index.shape}; "
+            "reshape or unsqueeze them",
         )
     pairs = list(enumerate(zip(input.shape, index.shape, strict=True)))
     index = select(index < 0, index + input.shape[axis], index)
@@ -174,9 +183,9 @@ def scatter_add(input: Tensor, dim: int, index: Any, src: Tensor) -> Tensor:
     indices = as_indices("scatter_add", index, input)
     axis = check_axis("scatter_add", dim, len(input.shape))
     if not input.shape:
-        return reshape(scatter_add(*_as_rows(input, indices, src)), ())
-    flat = _positions("scatter_add", input.shape, axis, indices)
-    values = _corner("scatter_add", src, indices)
+        return reshape(scatter_add(*as_rows(input, indices, src)), ())
+    flat = flat_positions("scatter_add", input.shape, axis, indices)
+    values = corner("scatter_add", src, indices)
     added = apply(AddRows(prod(input.shape)), reshape(values.to(input.dtype), -1, 1), flat)
     return input + reshape(added, input.shape)
 
@@ -186,22 +195,22 @@ def scatter(input: Tensor, dim: int, index: Any, src: Any) -> Tensor:
     indices = as_indices("scatter", index, input)
     axis = check_axis("scatter", dim, len(input.shape))
     if not input.shape:
-        return reshape(scatter(*_as_rows(input, indices, src)), ())
-    flat = _positions("scatter", input.shape, axis, indices)
+        return reshape(scatter(*as_rows(input, indices, src)), ())
+    flat = flat_positions("scatter", input.shape, axis, indices)
     if isinstance(src, _tensor.Tensor):
-        values = reshape(_corner("scatter", src, indices), -1)
+        values = reshape(corner("scatter", src, indices), -1)
     else:
         values = _tensor.full(flat.shape, src, dtype=input.dtype, backend=input.backend)
     return put_flat(input, flat, values)
 
 
-def _as_rows(input: Tensor, index: Tensor, src: Any) -> tuple[Tensor, int, Tensor, Any]:
+def as_rows(input: Tensor, index: Tensor, src: Any) -> tuple[Tensor, int, Tensor, Any]:
     """The arguments of a scatter into a 0-d tensor, as 1-d ones."""
     column = reshape(src, -1) if isinstance(src, _tensor.Tensor) else src
     return reshape(input, 1), 0, reshape(index, -1), column
 
 
-def _corner(op: str, src: Tensor, index: Tensor) -> Tensor:
+def corner(op: str, src: Tensor, index: Tensor) -> Tensor:
     """The part of src that the index covers."""
     if len(src.shape) != len(index.shape) or any(
         s < i for s, i in zip(src.shape, index.shape, strict=True)
@@ -209,7 +218,8 @@ def _corner(op: str, src: Tensor, index: Tensor) -> Tensor:
         raise fail(
             ShapeError,
             op,
-            f"expected src at least as large as the index {index.shape}, got {src.shape}",
+            f"expected src at least as large as the index {index.shape}, got {src.shape}; "
+            "use a smaller index",
         )
     return getitem(src, tuple(slice(0, n) for n in index.shape))
 
@@ -268,7 +278,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
         raise fail(
             DTypeError,
             "masked_fill",
-            f"the value {value!r} does not fit {input.dtype}; convert the input first",
+            f"expected a value that fits {input.dtype}, got {came(value)}; convert the input first",
         )
     return filled
 
@@ -289,7 +299,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise fail(
                 ArgumentError,
                 "one_hot",
-                "cannot tell the number of classes of no labels; pass num_classes",
+                "expected num_classes for a tensor without labels, got none; pass num_classes",
             )
         num_classes = int(labels.amax().item()) + 1
     check_indices("one_hot", labels, num_classes)
@@ -310,7 +320,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def _triangle(op: str, x: Tensor, keep: Any) -> Tensor:
     if len(x.shape) < 2:
-        raise fail(ShapeError, op, f"expected at least two axes, got {x.shape}")
+        raise fail(ShapeError, op, f"expected at least two axes, got {x.shape}; unsqueeze it first")
     row = _tensor.arange(x.shape[-2], backend=x.backend).unsqueeze(1)
     mask = keep(row, _tensor.arange(x.shape[-1], backend=x.backend))
     return select(mask, x, _tensor.zeros((), dtype=x.dtype, backend=x.backend))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from etude.backends.base import Backend, Buffer, Shape
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 Axes = int | Sequence[int] | None
 
 
+class Found(NamedTuple):
+    """Elements of a tensor and where they stood along the axis."""
+
+    values: Tensor
+    indices: Tensor
+
+
 class Reduce(Op):
     """A reduction by name over axes, which leave the shape."""
 
@@ -33,8 +40,8 @@ class Reduce(Op):
             raise fail(
                 ShapeError,
                 self.name,
-                f"over an axis of size 0 in shape {x.shape} has no value; "
-                "expected at least one element",
+                f"expected at least one element, got axes {self.axes} of shape {x.shape}; "
+                "leave empty tensors out",
             )
         return tuple(n for i, n in enumerate(x.shape) if i not in self.axes), x.dtype
 
@@ -76,8 +83,8 @@ class ArgReduce(Op):
             raise fail(
                 ShapeError,
                 self.name,
-                f"over an axis of size 0 in shape {x.shape} has no value; "
-                "expected at least one element",
+                f"expected at least one element, got axis {self.axis} of shape {x.shape}; "
+                "leave empty tensors out",
             )
         return x.shape[: self.axis] + x.shape[self.axis + 1 :], int64
 
@@ -214,7 +221,7 @@ def mean(input: Tensor, dim: Axes = None, keepdim: bool = False, *, dtype: Any =
             DTypeError,
             "mean",
             f"expected a float tensor, got {x.dtype}; "
-            "convert with .float() or pass dtype=etude.float32",
+            "convert it with .float() or pass dtype=etude.float32",
         )
     axes = check_axes("mean", dim, len(x.shape))
     count = prod(x.shape[a] for a in axes)
@@ -238,7 +245,11 @@ def var(
     if correction is None:
         correction = 1
     if not input.dtype.is_floating_point:
-        raise fail(DTypeError, "var", f"expected a float tensor, got {input.dtype}; use .float()")
+        raise fail(
+            DTypeError,
+            "var",
+            f"expected a float tensor, got {input.dtype}; convert it with .float()",
+        )
     axes = check_axes("var", dim, len(input.shape))
     centred = input - mean(input, axes, True)
     count = prod(input.shape[a] for a in axes)
@@ -287,10 +298,12 @@ def _extreme(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
         return (MAXIMUM if name == "max" else MINIMUM)(x, dim)
     axis = check_axis(name, dim, len(x.shape))
     if not x.shape:
-        return x.clone(), _tensor.zeros((), dtype=int64, backend=x.backend)
+        return Found(x.clone(), _tensor.zeros((), dtype=int64, backend=x.backend))
     where = apply(ArgReduce("arg" + name, axis), x)
     values = gather(x, axis, where.unsqueeze(axis))
-    return (values, where.unsqueeze(axis)) if keepdim else (values.squeeze(axis), where)
+    if keepdim:
+        return Found(values, where.unsqueeze(axis))
+    return Found(values.squeeze(axis), where)
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -340,8 +353,10 @@ def _scan(name: str, x: Tensor, dim: int, dtype: Any) -> Tensor:
     return apply(Scan(name, axis), x) if x.shape else x.clone()
 
 
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
-    """The order that sorts `input` along `dim`; always stable. nan counts as the largest."""
+def argsort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
+) -> Tensor:
+    """The order that sorts `input` along `dim`, always a stable one. nan counts as the largest."""
     axis = check_axis("argsort", dim, len(input.shape))
     if not input.shape:
         return _tensor.zeros((), dtype=int64, backend=input.backend)
@@ -366,12 +381,14 @@ def logsumexp(input: Tensor, dim: Axes, keepdim: bool = False) -> Tensor:
     )
 
 
-def norm(input: Tensor, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
+def norm(input: Tensor, p: float | str = "fro", dim: Axes = None, keepdim: bool = False) -> Tensor:
     """(sum |x|^p)^(1/p); p = inf is the largest |x|, p = 0 counts nonzeros, "fro" is p = 2."""
     axes = check_axes("norm", dim, len(input.shape))
     order = 2.0 if p == "fro" else p
     if isinstance(order, str):
-        raise fail(ArgumentError, "norm", f"expected a number or 'fro' for p, got {p!r}")
+        raise fail(
+            ArgumentError, "norm", f"expected a number or 'fro' for p, got {p!r}; use 2 for length"
+        )
     if order == 2:
         return _euclidean(input, axes, keepdim)
     size = input.abs()
@@ -383,13 +400,19 @@ def norm(input: Tensor, p: float | str = 2, dim: Axes = None, keepdim: bool = Fa
         return sum_((size != 0).to(input.dtype), axes, keepdim)
     if order == 1:
         return sum_(size, axes, keepdim)
-    return sum_(size**order, axes, keepdim) ** (1.0 / order)
+    if order < 0:
+        return sum_(size**order, axes, keepdim) ** (1.0 / order)
+    return _power(sum_(_power(size, order), axes, keepdim), 1.0 / order)
+
+
+def _power(x: Tensor, exponent: float) -> Tensor:
+    """x^exponent for x >= 0 and a positive exponent, with gradient 0 at x = 0, as in torch."""
+    from .elementwise import select
+
+    zero = x == 0
+    return select(zero, 0.0, select(zero, 1.0, x) ** exponent)
 
 
 def _euclidean(x: Tensor, axes: Shape, keepdim: bool) -> Tensor:
     """sqrt(sum x^2), with gradient 0 at x = 0, as in torch."""
-    from .elementwise import select
-
-    square = sum_(x * x, axes, keepdim)
-    zero = square == 0
-    return select(zero, 0.0, select(zero, 1.0, square).sqrt())
+    return _power(sum_(x * x, axes, keepdim), 0.5)
