@@ -31,17 +31,18 @@ class Value:
 
 @dataclass
 class Knob:
-    """A number that is read again at each run: a learning rate in its parameter group."""
+    """A number read again at each run: a learning rate, or a count of steps plus `ahead`."""
 
     owner: dict[str, Any]
     key: str
+    ahead: int = 0
 
     def read(self) -> Any:
         """The number now."""
-        return self.owner[self.key]
+        return self.owner[self.key] + self.ahead
 
     def __repr__(self) -> str:
-        return f"<{self.key}>"
+        return f"<{self.key}{self.ahead:+}>" if self.ahead else f"<{self.key}>"
 
 
 @dataclass

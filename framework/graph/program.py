@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from etude.backends.base import Backend, Instruction, Shape, Value
+from etude.backends.base import Backend, Instruction, Knob, Shape, Value
 
 from ..autograd import tick
 from ..dtypes import DTYPES, DType
@@ -93,6 +93,7 @@ class Program:
     grads: list[tuple[Tensor, Value]] = field(default_factory=list)
     constants: dict[Value, tuple[memoryview, Shape, str]] = field(default_factory=dict)
     instructions: list[Instruction] = field(default_factory=list)
+    counts: list[Knob] = field(default_factory=list)  # what one run adds `ahead` to
     random_blocks: int = 0  # how far one run moves the random generator
     structure: Any = None  # rebuilds what the function returned from the list of outputs
 
@@ -172,6 +173,8 @@ class Program:
         for slot in self.state:
             slot.tensor.buffer = env[slot.last]
             slot.tensor.version = tick()
+        for count in self.counts:
+            count.owner[count.key] += count.ahead
         for parameter, v in self.grads:
             parameter.grad = tensor(v)
         results = [tensor(v) for v in self.outputs]

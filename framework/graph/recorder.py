@@ -57,7 +57,7 @@ class Recorder(Backend):
 
     def write(self, method: str, count: int, arguments: tuple[Any, ...]) -> Any:
         """Append an instruction; its results' shapes may be known here or told later."""
-        arguments = tuple(a.knob if isinstance(a, _Number) else a for a in arguments)
+        arguments = tuple(getattr(a, "knob", a) for a in arguments)
         if method in RANDOM:
             arguments = (0, arguments[1] - self.start, *arguments[2:])
         shape, dtype = _direct(method, arguments)
@@ -155,9 +155,13 @@ def _symbolic(recorder: Recorder, state: Iterable[Any]) -> Iterator[list[Slot]]:
         slots.append(Slot(t, name, v, v))
         t.buffer, t.backend, t.grad = v, recorder, None
     for group, key, number in numbers:
-        group[key] = _Number(number, Knob(group, key))
+        group[key] = _Count(number) if isinstance(number, int) else _Real(number)
+        group[key].knob = Knob(group, key)
     try:
         yield slots
+        recorder.program.counts = [
+            group[key].knob for group, key, _ in numbers if isinstance(group[key], _Count)
+        ]
     finally:
         for t, buffer, backend, grad, version in before:
             t.buffer, t.backend, t.grad, t.version = buffer, backend, grad, version
@@ -165,15 +169,21 @@ def _symbolic(recorder: Recorder, state: Iterable[Any]) -> Iterator[list[Slot]]:
             group[key] = number
 
 
-class _Number(float):
+class _Real(float):
     """A number of a parameter group, which reaches an instruction as a Knob if passed unchanged."""
 
-    def __new__(cls, value: float, knob: Knob) -> _Number:
-        self = super().__new__(cls, value)
-        self.knob = knob
-        return self
+    knob: Knob
+
+
+class _Count(int):
+    """A count in an optimizer's state, which stays a Knob when it is counted up."""
 
     knob: Knob
+
+    def __add__(self, other: int) -> _Count:
+        count = _Count(int(self) + other)
+        count.knob = Knob(self.knob.owner, self.knob.key, self.knob.ahead + other)
+        return count
 
 
 def gather(state: Iterable[Any]) -> tuple[list[tuple[str, Tensor]], list[dict[str, Any]]]:
@@ -186,7 +196,7 @@ def gather(state: Iterable[Any]) -> tuple[list[tuple[str, Tensor]], list[dict[st
         elif hasattr(part, "named_parameters"):
             named += [*part.named_parameters(), *part.named_buffers()]
         else:
-            groups += part.param_groups
+            groups += [*part.param_groups, *part.state.values()]
             for j, p in enumerate(p for g in part.param_groups for p in g["params"]):
                 named.append((f"parameter{j}", p))
                 named += [
