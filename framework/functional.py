@@ -11,8 +11,11 @@ from .composed.activations import *  # noqa: F403
 from .composed.aliases import *  # noqa: F403
 from .composed.arithmetic import *  # noqa: F403
 from .composed.arrangement import *  # noqa: F403
+from .composed.attention import *  # noqa: F403
 from .composed.comparison import *  # noqa: F403
+from .composed.dropout import *  # noqa: F403
 from .composed.einsum import *  # noqa: F403
+from .composed.embedding import *  # noqa: F403
 from .composed.grid import *  # noqa: F403
 from .composed.joining import *  # noqa: F403
 from .composed.losses_classify import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Dropout, padding modes and small conveniences."""
+"""Padding modes and small conveniences."""
 
 from __future__ import annotations
 
@@ -6,55 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import apply
-from ..errors import ArgumentError, DTypeError, ShapeError, fail
-from ..ops import sampling
-from ..ops.index import index_select, take_rows
+from ..errors import ArgumentError, fail
+from ..ops.index import index_select
 from ..ops.layout import Pad, expand, narrow, reshape
 from ..ops.pointwise import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["clip", "dropout", "embedding", "expand_as", "pad", "view"]
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Zero each element with probability p and scale the others by 1 / (1 - p), in training only.
-
-    p is the probability to *drop* (torch, deck D4); decks D0 and D3 call the probability to keep p
-    and scale at test time instead, which gives the same expectations. Srivastava et al. 2014.
-    """
-    if not 0.0 <= p <= 1.0:
-        raise fail(ArgumentError, "dropout", f"expected a probability p in [0, 1], got {p}")
-    if not training or p == 0.0:
-        return input
-    if not input.dtype.is_floating_point:
-        raise fail(
-            DTypeError, "dropout", f"expected a float tensor, got {input.dtype}; use .float()"
-        )
-    if p == 1.0:
-        return input * 0.0
-    u = sampling.rand(input.shape, dtype=input.dtype, backend=input.backend)
-    return input * ((u >= p).to(input.dtype) * (1.0 / (1.0 - p)))
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of weight (V, D) at the indices `input` (...), giving (..., D).
-
-    The row at `padding_idx` gets no gradient.
-    """
-    from ..ops.elementwise import select
-    from ..ops.index import as_indices, check_indices
-
-    indices = as_indices("embedding", input, weight)
-    if len(weight.shape) != 2:
-        raise fail(ShapeError, "embedding", f"expected a weight (V, D), got {weight.shape}")
-    check_indices("embedding", indices, weight.shape[0])
-    y = take_rows("embedding", weight, indices)
-    if padding_idx is None:
-        return y
-    row = padding_idx % weight.shape[0]
-    return select((indices == row).unsqueeze(-1), y.detach(), y)
+__all__ = ["clip", "expand_as", "pad", "view"]
 
 
 def pad(
