@@ -78,6 +78,11 @@ def promote_number(dtype: DType, x: float | int | bool) -> DType:
     return DEFAULT
 
 
+def _shown(number: float | int | bool) -> str:
+    short = isinstance(number, float) or abs(number) < 10**30
+    return str(number) if short else "one of more than 30 digits"
+
+
 def check_fits(op: str, number: float | int | bool, dtype: DType) -> None:
     """A plain number must fit the dtype that it is used in; float dtypes take nan and inf too."""
     if dtype is bool_ or (dtype.is_floating_point and isinstance(number, float)):
@@ -87,5 +92,5 @@ def check_fits(op: str, number: float | int | bool, dtype: DType) -> None:
         raise fail(
             ArgumentError,
             op,
-            f"expected a number that fits {dtype}, got {number}; use a wider dtype",
+            f"expected a number that fits {dtype}, got {_shown(number)}; use a wider dtype",
         )

@@ -10,7 +10,7 @@ from typing import Any
 from etude.backends.base import Pairs, Shape, row_major, window_count
 
 from .errors import ArgumentError, IndexOutOfRange, ShapeError, fail, nearest
-from .guard import came
+from .guard import came, wrong_type
 
 MOST = 2**47  # elements; more than the address space of today's machines
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_axis",
     "check_place",
     "check_size",
+    "check_whole",
     "int_tuple",
     "normalize_padding",
     "resolve_reshape",
@@ -43,6 +44,14 @@ def broadcast(op: str, a: Shape, b: Shape) -> Shape:
                 "expected equal sizes or 1; reshape or unsqueeze one of them",
             )
     return tuple(q if p == 1 else p for p, q in zip(left, right, strict=True))
+
+
+def check_whole(op: str, label: str, value: Any) -> int:
+    """A whole number, of Python or NumPy."""
+    try:
+        return index(value)
+    except TypeError:
+        raise wrong_type(op, label, int, value) from None
 
 
 def check_place(op: str, place: Shape, value: Shape) -> None:
@@ -78,7 +87,7 @@ def check_axes(op: str, axes: int | Sequence[int] | None, ndim: int) -> Shape:
     """Sorted non-negative axes; None and () mean all of them, as in torch."""
     if axes is None or (isinstance(axes, (tuple, list)) and not axes):
         return tuple(range(ndim))
-    given = [axes] if isinstance(axes, int) else list(axes)
+    given = axes if isinstance(axes, (tuple, list)) else (axes,)
     found = [check_axis(op, a, ndim) for a in given]
     if len(set(found)) != len(found):
         raise fail(

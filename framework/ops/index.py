@@ -12,8 +12,8 @@ from .. import tensor as _tensor
 from ..autograd import Op, Spec, apply
 from ..dtypes import bool_, int32, int64
 from ..errors import ArgumentError, DTypeError, IndexOutOfRange, ShapeError, fail
-from ..guard import came
-from ..shape import check_axis, row_major
+from ..guard import came, wrong_type
+from ..shape import broadcast, check_axis, check_whole, row_major
 from .elementwise import as_tensor_operand, select
 from .layout import expand, movedim, reshape
 from .reduce import argsort, sum_
@@ -273,6 +273,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     """x with `value` where the mask is true."""
+    _check_mask("masked_fill", input, mask)
     filled = select(mask, value, input)
     if filled.dtype is not input.dtype:
         raise fail(
@@ -285,15 +286,25 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask is true, as a 1-D tensor."""
-    from ..shape import broadcast
-
-    shape = broadcast("masked_select", input.shape, mask.shape)
+    shape = _check_mask("masked_select", input, mask)
     return getitem(expand(input, shape), expand(mask, shape))
+
+
+def _check_mask(op: str, x: Tensor, mask: Any) -> tuple[int, ...]:
+    """The shape to which a bool mask and x broadcast."""
+    if not isinstance(mask, _tensor.Tensor):
+        raise wrong_type(op, "mask", _tensor.Tensor, mask)
+    if mask.dtype is not bool_:
+        raise fail(
+            DTypeError, op, f"expected a bool mask, got {mask.dtype}; compare first, as in x > 0"
+        )
+    return broadcast(op, x.shape, mask.shape)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """int64 (..., num_classes): 1 at the label, 0 elsewhere; by default max + 1 classes."""
     labels = as_indices("one_hot", tensor, tensor)
+    num_classes = check_whole("one_hot", "num_classes", num_classes)
     if num_classes < 0:
         if prod(labels.shape) == 0:
             raise fail(
@@ -310,11 +321,13 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of the last two axes, zeros above it."""
+    diagonal = check_whole("tril", "diagonal", diagonal)
     return _triangle("tril", input, lambda row, column: column <= row + diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of the last two axes, zeros below it."""
+    diagonal = check_whole("triu", "diagonal", diagonal)
     return _triangle("triu", input, lambda row, column: column >= row + diagonal)
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer, Pairs, Shape
 
+from .. import tensor as _tensor
 from ..autograd import Op, Spec, apply
 from ..dtypes import promote
 from ..errors import ArgumentError, IndexOutOfRange, ShapeError, fail
+from ..guard import wrong_type
 from ..shape import check_axes, check_axis, check_size, resolve_reshape, row_major
 from .reduce import sum_to
 
@@ -327,11 +329,18 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return apply(Strided(shape, steps, start), input)
 
 
+def _several(op: str, tensors: Any) -> list[Tensor]:
+    """One tensor or more, as a list."""
+    if not isinstance(tensors, (list, tuple)):
+        raise wrong_type(op, "tensors", list[_tensor.Tensor], tensors)
+    if not tensors:
+        raise fail(ArgumentError, op, "expected at least one tensor, got none; give a list of them")
+    return list(tensors)
+
+
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors that agree outside `dim`; dtypes are promoted, and empty (0,) ones left out."""
-    xs = list(tensors)
-    if not xs:
-        raise fail(ArgumentError, "cat", "expected at least one tensor, got none; give a list")
+    xs = _several("cat", tensors)
     if any(not x.shape for x in xs):
         raise fail(
             ShapeError,
@@ -348,9 +357,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    xs = list(tensors)
-    if not xs:
-        raise fail(ArgumentError, "stack", "expected at least one tensor, got none; give a list")
+    xs = _several("stack", tensors)
     if any(x.shape != xs[0].shape for x in xs):
         odd = next(x.shape for x in xs if x.shape != xs[0].shape)
         raise fail(

@@ -197,19 +197,19 @@ def reduction(name: str, x: Tensor, axes: Shape, keepdim: bool) -> Tensor:
 
 def sum_(input: Tensor, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over `dim` (all axes by default). bool and int32 are summed as int64, as in torch."""
-    x = _as_counted(input, dtype)
+    x = _as_counted("sum", input, dtype)
     return reduction("sum", x, check_axes("sum", dim, len(x.shape)), keepdim)
 
 
 def prod_(input: Tensor, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product over `dim`. bool and int32 are multiplied as int64."""
-    x = _as_counted(input, dtype)
+    x = _as_counted("prod", input, dtype)
     return reduction("prod", x, check_axes("prod", dim, len(x.shape)), keepdim)
 
 
-def _as_counted(x: Tensor, dtype: Any) -> Tensor:
+def _as_counted(op: str, x: Tensor, dtype: Any) -> Tensor:
     if dtype is not None:
-        return x.to(as_dtype(dtype))
+        return x.to(as_dtype(dtype, op))
     return x if x.dtype.is_floating_point or x.dtype is int64 else x.to(int64)
 
 
@@ -348,7 +348,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 
 def _scan(name: str, x: Tensor, dim: int, dtype: Any) -> Tensor:
-    x = _as_counted(x, dtype)
+    x = _as_counted(name, x, dtype)
     axis = check_axis(name, dim, len(x.shape))
     return apply(Scan(name, axis), x) if x.shape else x.clone()
 

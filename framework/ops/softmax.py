@@ -10,7 +10,7 @@ from etude.backends.base import Backend, Buffer
 from .. import tensor as _tensor
 from ..autograd import Op, Spec, apply
 from ..dtypes import DEFAULT
-from ..errors import IndexOutOfRange, ShapeError, fail
+from ..errors import ArgumentError, IndexOutOfRange, fail
 from ..shape import check_axis
 from .derivatives import EXP
 from .elementwise import select
@@ -153,7 +153,7 @@ def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, 
         x = x.to(DEFAULT)
     if dim is None:
         raise fail(
-            ShapeError,
+            ArgumentError,
             op,
             f"expected dim, the axis to normalise over in {x.shape}, got none; "
             "use dim=-1 for the last",
