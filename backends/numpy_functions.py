@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .numpy_special import digamma, erf, erfc, lgamma
+from .numpy_special import digamma, erf, erfc, erfinv, lgamma
 
 F = TypeVar("F", bound=Callable[..., Any])
 Function = Callable[..., Any]  # f(x, out) or f(a, b, out)
@@ -208,6 +208,7 @@ UNARY: dict[str, Function] = {
     "gelu": lambda x, out: np.multiply(x, _normal_cdf(x), out=out),
     "erf": erf,
     "erfc": erfc,
+    "erfinv": erfinv,
     "lgamma": lgamma,
     "digamma": digamma,
 }

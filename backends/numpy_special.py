@@ -1,4 +1,4 @@
-"""erf, erfc, lgamma and digamma, which NumPy lacks: whole arrays at a time, in float64.
+"""erf, erfc, erfinv, lgamma and digamma, which NumPy lacks: whole arrays at a time, in float64.
 
 Each range of arguments has its own formula, so the elements are sorted by range first.
 """
@@ -10,6 +10,8 @@ from math import log, pi, sqrt
 from typing import Any
 
 import numpy as np
+
+from ..kernels.scalar import GILES_FAR, GILES_NEAR
 
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969):
 # numerator and denominator, highest power first.
@@ -156,6 +158,23 @@ def _erfc(x: Any) -> Any:
     return np.where(near, 1.0 - y, np.where(x < 0.0, 2.0 - y, y))
 
 
+def _erfinv(x: Any) -> Any:
+    """Polynomials of single precision, then Newton's method; see kernels/scalar.py."""
+    a = np.abs(x)
+    inside = a < 1.0
+    a = np.where(inside, a, 0.0)
+    w = -np.log((1.0 - a) * (1.0 + a))
+    near, low = w < 5.0, a < 0.5
+    y = np.where(near, polynomial(w - 2.5, GILES_NEAR), polynomial(np.sqrt(w) - 3.0, GILES_FAR))
+    y *= a
+    for _ in range(4):
+        rest = _erfc(y)
+        miss = np.where(low, a - _erf(y), np.log(rest / (1.0 - a)) * rest)
+        y += miss * np.exp(y * y) * (sqrt(pi) / 2.0)
+    y = np.where(inside, y, np.where(np.abs(x) == 1.0, np.inf, np.nan))
+    return np.copysign(y, x)
+
+
 def _near_two(z: Any) -> Any:
     """ln Gamma(2 + z) = (1 - gamma) z + sum_k (-1)^k (zeta(k) - 1) z^k / k, for |z| <= 1/2.
 
@@ -233,5 +252,5 @@ def _in_float64(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return apply
 
 
-erf, erfc = _in_float64(_erf), _in_float64(_erfc)
+erf, erfc, erfinv = _in_float64(_erf), _in_float64(_erfc), _in_float64(_erfinv)
 lgamma, digamma = _in_float64(_lgamma), _in_float64(_digamma)

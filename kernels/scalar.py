@@ -17,6 +17,13 @@ LGAMMA_MAX = 2.5563481638716906e305
 INTEGERS_ONLY = 2.0**52  # from here on a float64 has no fraction
 SQRT_HALF = math.sqrt(0.5)
 SQRT_TWO_PI = math.sqrt(2.0 * pi)
+HALF_SQRT_PI = math.sqrt(pi) / 2.0
+GILES_NEAR = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087) + (
+    (-0.00125372503, -0.00417768164, 0.246640727, 1.50140941)
+)
+GILES_FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773) + (
+    (-0.0076224613, 0.00943887047, 1.00167406, 2.83297682)
+)
 
 
 def neg(x):
@@ -164,6 +171,30 @@ def erf(x):
 def erfc(x):
     """1 - erf(x), accurate for large x."""
     return math.erfc(x)
+
+
+def erfinv(x):
+    """The y with erf(y) = x; infinite at -1 and 1.
+
+    The polynomials of M. Giles ("Approximating the erfinv function", 2010, single precision), then
+    Newton's method on erf, or on ln erfc where erf is close to 1.
+    """
+    a = abs(x)
+    if not a < 1.0:
+        return math.copysign(inf, x) if a == 1.0 else nan
+    w = -math.log((1.0 - a) * (1.0 + a))
+    z = w - 2.5 if w < 5.0 else math.sqrt(w) - 3.0
+    y = 0.0
+    for c in GILES_NEAR if w < 5.0 else GILES_FAR:
+        y = c + z * y
+    y *= a
+    for _ in range(4):
+        if a < 0.5:
+            y -= (math.erf(y) - a) * math.exp(y * y) * HALF_SQRT_PI
+        else:
+            rest = math.erfc(y)
+            y += math.log(rest / (1.0 - a)) * rest * math.exp(y * y) * HALF_SQRT_PI
+    return math.copysign(y, x)
 
 
 def lgamma(x):
@@ -413,7 +444,7 @@ UNARY = {
         *(neg, abs_, sign, relu, floor, ceil, trunc, round_, reciprocal, sqrt, rsqrt),
         *(exp, exp2, expm1, log, log2, log10, log1p, sigmoid, softplus, gelu),
         *(sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh),
-        *(erf, erfc, lgamma, digamma, isnan, isinf, isfinite, logical_not),
+        *(erf, erfc, erfinv, lgamma, digamma, isnan, isinf, isfinite, logical_not),
     )
 }
 BINARY = {

@@ -41,7 +41,7 @@ NUMPY_UNARY = {
     "softplus": lambda x: np.logaddexp(0, x),
     "relu": lambda x: np.maximum(x, 0),
 }
-TORCH_UNARY = ["erf", "erfc", "lgamma", "digamma", "gelu"]
+TORCH_UNARY = ["erf", "erfc", "erfinv", "lgamma", "digamma", "gelu"]
 NUMPY_BINARY = {
     "add": np.add,
     "sub": np.subtract,

@@ -89,10 +89,11 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor:
     """The sum over pairs of axes: the last `dims` of a with the first of b, or two lists of axes.
 
-    The other axes of a come first in the result, then those of b.
+    The other axes of a come first in the result, then those of b. An axis of size 1 broadcasts.
     """
     op = "tensordot"
     left, right = _paired_axes(a, b, dims)
+    a, b = _sum_beside_ones(a, b, left, right), _sum_beside_ones(b, a, right, left)
     sizes = [(a.shape[i], b.shape[j]) for i, j in zip(left, right, strict=True)]
     if any(m != n for m, n in sizes):
         raise fail(
@@ -108,6 +109,14 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     columns = reshape(permute(b, right + rest_b), inner_size, prod(b.shape[j] for j in rest_b))
     shape = (*(a.shape[i] for i in rest_a), *(b.shape[j] for j in rest_b))
     return reshape(matmul(rows, columns), shape)
+
+
+def _sum_beside_ones(x: Tensor, other: Tensor, axes: list[int], beside: list[int]) -> Tensor:
+    """x summed along the axes that meet an axis of size 1, which stands for any size."""
+    long = [
+        i for i, j in zip(axes, beside, strict=True) if other.shape[j] == 1 and x.shape[i] != 1
+    ]
+    return sum_(x, long, True) if long else x
 
 
 def _paired_axes(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:

@@ -174,55 +174,58 @@ def quantile(
     "lower", "higher", "nearest" or "midpoint". Several q (Q,) give a new first axis (Q, ...).
     """
     if not input.dtype.is_floating_point:
-        raise fail(DTypeError, "quantile", f"expected a float tensor, got {input.dtype}")
-    shares = q.tolist() if isinstance(q, _tensor.Tensor) else q
-    several = isinstance(shares, list)
-    listed = shares if isinstance(shares, list) else [shares]
-    if not all(0.0 <= s <= 1.0 for s in listed):
-        raise fail(ArgumentError, "quantile", f"expected q in [0, 1], got {shares}")
+        raise fail(
+            DTypeError, "quantile", f"expected a float tensor, got {input.dtype}; use .float()"
+        )
     x = reshape(input, -1) if dim is None or not input.shape else input
     axis = 0 if dim is None else check_axis("quantile", dim, len(x.shape))
     rows = movedim(x, axis, -1)
-    n = rows.shape[-1]
-    if n == 0:
-        raise fail(ShapeError, "quantile", f"expected at least one element, got {input.shape}")
+    if rows.shape[-1] == 0:
+        raise fail(
+            ShapeError, "quantile", f"expected at least one element, got {input.shape}; skip it"
+        )
+    made = q if isinstance(q, _tensor.Tensor) else _tensor.tensor(q, dtype=x.dtype)
+    shares = reshape(made, -1).to(x.backend, dtype=x.dtype)
     ordered = gather(rows, -1, argsort(rows.detach(), -1))
-    y = _between(ordered, [s * (n - 1) for s in listed], interpolation)
-    y = select(any_(e.ISNAN(rows), -1, True), nan, y)
-    y = movedim(y, -1, 0)
+    y = _between(ordered, shares, interpolation)
+    y = movedim(select(any_(e.ISNAN(rows), -1, True), nan, y), -1, 0)
     if keepdim:
         kept = (1,) * len(input.shape) if dim is None else _with_one(x.shape, axis)
-        y = reshape(y, (len(listed), *kept))
-    return y if several else y.squeeze(0)
+        y = reshape(y, (shares.shape[0], *kept))
+    return y if made.shape else y.squeeze(0)
 
 
 def _with_one(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return tuple(1 if i == axis else n for i, n in enumerate(shape))
 
 
-def _between(ordered: Tensor, places: list[float], how: str) -> Tensor:
-    """The elements of the last axis at fractional places."""
-    rules: dict[str, Callable[[float], tuple[int, float]]] = {
-        "linear": lambda p: (floor(p), p - floor(p)),
-        "lower": lambda p: (floor(p), 0.0),
-        "higher": lambda p: (ceil(p), 0.0),
-        "nearest": lambda p: (round(p), 0.0),
-        "midpoint": lambda p: (floor(p), 0.5 if p != floor(p) else 0.0),
+def _between(ordered: Tensor, shares: Tensor, how: str) -> Tensor:
+    """The elements of the last axis at the fractional places shares * (n - 1)."""
+    if not all(0.0 <= s <= 1.0 for s in shares.tolist()):
+        raise fail(
+            ArgumentError,
+            "quantile",
+            f"expected q in [0, 1], got {shares.tolist()}; divide percents by 100",
+        )
+    rules: dict[str, Callable[..., Tensor]] = {
+        "linear": lambda p: p,
+        "lower": e.FLOOR,
+        "higher": e.CEIL,
+        "nearest": e.ROUND,
+        "midpoint": lambda p: (e.FLOOR(p) + e.CEIL(p)) * 0.5,
     }
     if how not in rules:
         raise fail(
             ArgumentError,
             "quantile",
-            f"expected interpolation {', '.join(map(repr, rules))}, got {how!r}",
+            f"expected interpolation {', '.join(map(repr, rules))}, got {how!r}; use one of them",
         )
-    found = [rules[how](p) for p in places]
-    low = index_select(ordered, -1, [i for i, _ in found])
-    if not any(w for _, w in found):
-        return low
-    last = ordered.shape[-1] - 1
-    high = index_select(ordered, -1, [min(i + 1, last) for i, _ in found])
-    weight = _tensor.tensor([w for _, w in found], dtype=ordered.dtype, backend=ordered.backend)
-    return select(weight == 0, low, low + (high - low) * weight)
+    place = rules[how](shares * float(ordered.shape[-1] - 1))
+    below, above = (f(place.detach()) for f in (e.FLOOR, e.CEIL))
+    low, high = (index_select(ordered, -1, at.to(int64)) for at in (below, above))
+    same = e.EQ(low, high)  # two infinities have no difference
+    gap = select(same, 0.0, high) - select(same, 0.0, low)
+    return low + gap * (place - below)
 
 
 def cov(
@@ -243,13 +246,13 @@ def cov(
     w: Any = None
     for given in (fweights, aweights):
         if given is not None:
-            w = given.to(x.dtype) if w is None else w * given.to(x.dtype)
+            w = given if w is None else w * given
     total = float(x.shape[1]) if w is None else w.sum()
     weighted = x if w is None else x * w
     centred = x - sum_(weighted, 1, True) / total
     by = correction
     if aweights is not None:
-        by = (w * aweights.to(x.dtype)).sum() * correction / total
+        by = (w * aweights).sum() * correction / total
     left = centred if w is None else centred * w
     scale = total - by
     scale = max(scale, 0.0) if isinstance(scale, float) else clamp(scale, min=0)

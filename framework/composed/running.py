@@ -99,6 +99,8 @@ def diff(
     if not input.shape:
         raise fail(ShapeError, "diff", "expected at least one axis, got a 0-d tensor")
     axis = check_axis("diff", dim, len(input.shape))
+    if n == 0:
+        return input
     parts = [x for x in (prepend, input, append) if x is not None]
     x = cat(parts, axis) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[axis])):

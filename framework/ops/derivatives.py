@@ -52,8 +52,9 @@ ERF: Unary = Unary(
 ERFC: Unary = Unary(
     "erfc", lambda g, y, x: g * EXP(NEG(x * x)) * (-2.0 / math.sqrt(math.pi)), keeps_output=False
 )
+ERFINV: Unary = Unary("erfinv", lambda g, y, x: g * EXP(y * y) * (0.5 * math.sqrt(math.pi)))
 LGAMMA: Unary = Unary("lgamma", lambda g, y, x: g * DIGAMMA(x), keeps_output=False)
-DIGAMMA: Unary = Unary("digamma", None, keeps_output=False)
+DIGAMMA: Unary = Unary("digamma", lambda g, y, x: g * _trigamma(x), keeps_output=False)
 SIGMOID: Unary = Unary("sigmoid", lambda g, y, x: SIGMOID_GRAD(g, y))
 SOFTPLUS: Unary = Unary("softplus", lambda g, y, x: SOFTPLUS_GRAD(g, x), keeps_output=False)
 RELU: Unary = Unary("relu", lambda g, y, x: RELU_GRAD(g, y), "same")
@@ -171,3 +172,22 @@ def _square_length(a: Any, b: Any) -> Any:
 
 def _normal_density(x: Any) -> Any:
     return EXP(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
+
+
+def _trigamma(x: Any) -> Any:
+    """The derivative of digamma, sum_k 1 / (x + k)^2.
+
+    By reflection to x > 0, where the first ten terms are taken from the sum, and the rest by the
+    asymptotic series 1/z + 1/2z^2 + 1/6z^3 - 1/30z^5 + ... (Abramowitz & Stegun 6.4.7, 6.4.12).
+    """
+    turned = LT(x, 0.5)
+    z = select(turned, 1.0 - x, x)
+    total = full_like(z, 0.0)
+    for k in range(10):
+        total = total + 1.0 / ((z + float(k)) * (z + float(k)))
+    z = z + 10.0
+    w = 1.0 / (z * z)
+    series = w * (1 / 6 - w * (1 / 30 - w * (1 / 42 - w * (1 / 30 - w * (5 / 66)))))
+    total = total + (1.0 + 0.5 / z + series) / z
+    sine = SIN(select(turned, x - ROUND(x).detach(), 0.5) * math.pi)
+    return select(turned, math.pi**2 / (sine * sine) - total, total)

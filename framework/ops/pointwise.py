@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import tensor as _tensor
-from ..dtypes import bool_, promote_number
+from ..dtypes import bool_, int64, promote_number
 from ..errors import ArgumentError, DTypeError, fail
 from . import derivatives as e
 from .elementwise import as_tensor_operand, select
@@ -37,6 +37,7 @@ __all__ = [
     "eq",
     "erf",
     "erfc",
+    "erfinv",
     "exp",
     "exp2",
     "expm1",
@@ -219,6 +220,11 @@ def erfc(input: Tensor) -> Tensor:
     return e.ERFC(input)
 
 
+def erfinv(input: Tensor) -> Tensor:
+    """The y with erf(y) = x; infinite at -1 and 1, nan beyond."""
+    return e.ERFINV(input)
+
+
 def lgamma(input: Tensor) -> Tensor:
     """log |gamma(x)|."""
     return e.LGAMMA(input)
@@ -374,8 +380,9 @@ def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
 
 
 def square(input: Tensor) -> Tensor:
-    """x^2, elementwise."""
-    return e.MUL(input, input)
+    """x^2, elementwise; of bool int64, as in torch."""
+    x = input.to(int64) if input.dtype is bool_ else input
+    return e.MUL(x, x)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
