@@ -56,6 +56,28 @@ def overloads(name: str) -> list[Parameters]:
             continue
         if not wild:
             found.append(parameters)
+    return found + schemas(name) if found else []
+
+
+def schemas(name: str) -> list[Parameters]:
+    """What the operator of this name takes, in each of its forms."""
+    import torch
+
+    packet = getattr(torch.ops.aten, name, None)
+    if packet is None:
+        return []
+    found = []
+    for form in packet.overloads():
+        arguments = getattr(packet, form)._schema.arguments
+        found.append(
+            {
+                "input" if a.name == "self" else a.name: Parameter(
+                    a.default_value if a.has_default_value() else REQUIRED,
+                    None if a.kwarg_only else order,
+                )
+                for order, a in enumerate(arguments)
+            }
+        )
     return found
 
 
@@ -81,12 +103,12 @@ def literal(text: str) -> Any:
         return None  # torch.strided and the like
 
 
-def complaints(ours: Parameters, torch: Parameters) -> list[str]:
-    """What differs between our parameters and one of torch's signatures."""
+def complaints(ours: Parameters, torch: Parameters, known: set[str]) -> list[str]:
+    """What differs from one of torch's signatures; one function of ours may stand for several."""
     theirs = [name for name in torch if name not in NOT_TAKEN | DEPRECATED]
     common = [name for name in theirs if name in ours]
     found = [f"lacks {name}" for name in theirs if name not in ours and name not in OURS]
-    extra = [name for name in ours if name not in torch and name not in OURS | NOT_TAKEN]
+    extra = [name for name in ours if name not in known | OURS | NOT_TAKEN]
     found += [f"has {name}" for name in extra]
     by_position = [name for name in common if torch[name].order is not None]
     if any(ours[name].order is None for name in by_position) or by_position != sorted(
@@ -95,6 +117,7 @@ def complaints(ours: Parameters, torch: Parameters) -> list[str]:
         found.append(f"does not take {by_position} by position")
     for name in common:
         mine, other = ours[name].default, torch[name].default
+        mine = list(mine) if isinstance(mine, tuple) else mine
         if mine != other and other is not REQUIRED and name not in OURS:
             found.append(f"has {name}={mine!r}, not {other!r}")
     return found
