@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from ..errors import CallError, IndexOutOfRange, MissingAttribute, fail, nearest
 from ..guard import came
-from .module import MODULE, PARAMETER, Module, outline
+from .module import Module, outline
 from .parameter import Parameter
+from .tree import MODULE, PARAMETER
 
 
 def _position(op: str, where: Any, size: int) -> int:

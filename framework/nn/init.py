@@ -63,7 +63,7 @@ AT_ZERO = {
 
 def _filled(op: str, tensor: Tensor, values: Tensor) -> Tensor:
     with no_grad():
-        return tensor._replace(op, values)
+        return replace(tensor, op, values)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

@@ -37,6 +37,7 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         backend: Any = None,
         dtype: Any = None,
     ) -> None:
@@ -47,9 +48,9 @@ class _BatchNorm(Module):
         self.momentum = None if momentum is None else real(op, "momentum", momentum, 0.0, 1.0)
         self.affine, self.track_running_stats = affine, track_running_stats
         engine = as_backend(backend)
-        for name in ("weight", "bias"):
+        for name, there in (("weight", affine), ("bias", affine and bias)):
             self.register_parameter(
-                name, new_parameter(op, (num_features,), dtype, engine) if affine else None
+                name, new_parameter(op, (num_features,), dtype, engine) if there else None
             )
         stats: dict[str, Tensor | None] = dict.fromkeys(
             ("running_mean", "running_var", "num_batches_tracked")
@@ -78,8 +79,9 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, and fresh statistics."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -128,7 +130,8 @@ class _BatchNorm(Module):
         """The arguments."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 

@@ -20,6 +20,19 @@ from ..checks import instance, real, whole
 from ..errors import ArgumentError, fail
 from ..guard import came
 from .optimizer import Optimizer
+from .plateau import ReduceLROnPlateau
+
+__all__ = [
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]
 
 
 class LRScheduler(ABC):
