@@ -15,7 +15,7 @@ from .dtypes import DTYPES, DType, as_dtype, bool_, float32, float64, int32, int
 from .errors import ArgumentError, CallError, DTypeError, GradError, ShapeError, fail, nearest
 from .host import nested_list, numpy_view
 from .interchange import to_dlpack
-from .shape import check_axis, check_place
+from .shape import check_axis
 
 if TYPE_CHECKING:
     from .autograd import Node
@@ -114,7 +114,10 @@ class Tensor:
         return nested_list(self.backend.to_host(self.buffer), self.shape)
 
     def numpy(self) -> Any:
-        """A NumPy array with these values, read-only, sharing memory where the backend can."""
+        """A NumPy array with these values, read-only, sharing memory where the backend can.
+
+        The step of an optimizer shows through it: `np.array(x)` is a copy that stays.
+        """
         if self.requires_grad:
             raise fail(
                 GradError,
@@ -254,102 +257,6 @@ class Tensor:
         """To the dtype of `other`."""
         return self.to(other.dtype)
 
-    # changes in place ---------------------------------------------------------------------------
-    def _replace(self, op: str, new: Tensor) -> Tensor:
-        """Take over `new`'s values. Buffers are immutable, so views made earlier keep theirs."""
-        if self.node is not None:
-            raise fail(
-                GradError,
-                op,
-                f"expected a leaf, got a result of {self.node.op.name!r}; "
-                "use an op that returns a new tensor, or .detach() it first",
-            )
-        if self.requires_grad and autograd.recording.get():
-            raise fail(
-                GradError,
-                op,
-                "expected a tensor outside the graph, got a leaf that requires grad; "
-                "change it inside no_grad()",
-            )
-        if new.shape != self.shape:
-            raise fail(
-                ShapeError,
-                op,
-                f"expected a result of shape {self.shape}, got {new.shape}; "
-                "use the op without underscore",
-            )
-        new = new.detach().to(self.backend, dtype=self.dtype)
-        self.buffer = new.buffer
-        self.version = autograd.tick()
-        return self
-
-    def _update(self, op: str, new: Tensor) -> Tensor:
-        """`_replace` by the result of arithmetic, whose fractions may not be lost."""
-        if new.dtype.is_floating_point and not self.dtype.is_floating_point:
-            raise fail(
-                DTypeError,
-                op,
-                f"expected a result of {self.dtype}, got {new.dtype}; "
-                "convert the tensor first, or use the op without underscore",
-            )
-        return self._replace(op, new)
-
-    def copy_(self, src: Any) -> Tensor:
-        """In place: take the values of src, broadcast and converted."""
-        other = src if isinstance(src, Tensor) else tensor(src, backend=self.backend)
-        check_place("copy_", self.shape, other.shape)
-        return self._replace("copy_", F.expand(other.detach(), self.shape).clone())
-
-    def fill_(self, value: Any) -> Tensor:
-        """In place: every element becomes `value`."""
-        new = full(self.shape, value, dtype=self.dtype, backend=self.backend)
-        return self._replace("fill_", new)
-
-    def zero_(self) -> Tensor:
-        """In place: every element becomes 0."""
-        return self._replace("zero_", zeros(self.shape, dtype=self.dtype, backend=self.backend))
-
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """In place: self + alpha * other."""
-        return self._update("add_", F.add(self.detach(), other, alpha=alpha))
-
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """In place: self - alpha * other."""
-        return self._update("sub_", F.sub(self.detach(), other, alpha=alpha))
-
-    def mul_(self, other: Any) -> Tensor:
-        """In place: self * other."""
-        return self._update("mul_", F.MUL(self.detach(), other))
-
-    def div_(self, other: Any) -> Tensor:
-        """In place: self / other."""
-        return self._update("div_", F.div(self.detach(), other))
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        """In place: limit to [min, max]."""
-        return self._update("clamp_", F.clamp(self.detach(), min, max))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._replace("setitem", F.setitem(self.detach(), key, value))
-
-    def uniform_(self, a: Real = 0.0, b: Real = 1.0) -> Tensor:
-        """In place: uniform numbers in [a, b)."""
-        if not a <= b:
-            raise fail(
-                ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}; swap the bounds"
-            )
-        u = F.rand(self.shape, dtype=self.dtype, backend=self.backend)
-        return self._replace("uniform_", u * (b - a) + a)
-
-    def normal_(self, mean: Real = 0.0, std: Real = 1.0) -> Tensor:
-        """In place: normal numbers."""
-        if not std >= 0:
-            raise fail(
-                ArgumentError, "normal_", f"expected std >= 0, got {std}; use its absolute value"
-            )
-        z = F.randn(self.shape, dtype=self.dtype, backend=self.backend)
-        return self._replace("normal_", z * std + mean)
-
     # operators ----------------------------------------------------------------------------------
     def __add__(self, other: Any) -> Tensor:
         return F.ADD(self, other)
@@ -438,6 +345,9 @@ class Tensor:
     def __getitem__(self, key: Any) -> Tensor:
         return F.getitem(self, key)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        inplace.set_item(self, key, value)
+
     if TYPE_CHECKING:  # methods.py attaches every function whose first argument is a tensor
 
         def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
@@ -454,4 +364,4 @@ def _compare(op: Any, x: Tensor, other: Any) -> Any:
 
 
 from . import functional as F  # noqa: E402 - the operators above and the functions need each other
-from . import methods  # noqa: E402, F401
+from . import inplace, methods  # noqa: E402, F401

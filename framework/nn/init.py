@@ -31,6 +31,7 @@ from ..checks import choice, real
 from ..checks import tensor as expect_tensor
 from ..dtypes import float64
 from ..errors import ArgumentError, ShapeError, fail
+from ..inplace import replace
 from ..ops.sampling import Generator
 from ..tensor import Tensor
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import words_per_number
 
 from .. import tensor as _tensor
 from ..dtypes import DEFAULT, as_dtype, float64, int64
-from ..errors import ArgumentError, DTypeError, ShapeError, fail
-from ..shape import broadcast, check_size
+from ..errors import ArgumentError, CallError, DTypeError, ShapeError, fail
+from ..guard import came
+from ..shape import broadcast, check_size, check_whole
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -31,12 +31,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the sequence that this seed names."""
-        try:
-            self.seed, self.counter = index(seed) % 2**64, 0
-        except TypeError:
-            raise fail(
-                ArgumentError, "manual_seed", f"expected a whole number, got {seed!r}"
-            ) from None
+        self.seed, self.counter = check_whole("manual_seed", "seed", seed) % 2**64, 0
         return self
 
     def take(self, words: int) -> int:
@@ -61,11 +56,19 @@ def get_rng_state() -> tuple[int, int]:
 
 def set_rng_state(state: tuple[int, int]) -> None:
     """Go back to a state that `get_rng_state` returned."""
-    default_generator.seed, default_generator.counter = state
+    if not isinstance(state, (tuple, list)) or len(state) != 2:
+        raise fail(
+            CallError,
+            "set_rng_state",
+            f"expected (seed, counter), got {came(state)}; pass what get_rng_state() returned",
+        )
+    seed, counter = (check_whole("set_rng_state", "state", part) for part in state)
+    default_generator.seed, default_generator.counter = seed, counter
 
 
 def _draw(
     op: str,
+    kernel: str,
     size: tuple[Any, ...],
     dtype: Any,
     backend: Any,
@@ -75,13 +78,16 @@ def _draw(
     shape = check_size(op, size)
     kind = DEFAULT if dtype is None else as_dtype(dtype, op)
     if not kind.is_floating_point:
-        raise fail(DTypeError, op, f"expected float32 or float64, got {kind}")
+        raise fail(
+            DTypeError, op, f"expected float32 or float64, got {kind}; convert the result with .to"
+        )
     engine = _tensor.as_backend(backend)
     source = generator or default_generator
-    start = source.take(prod(shape) * words_per_number(op, kind) + prod(shape) % 2)
-    draw = getattr(engine, op)
+    start = source.take(prod(shape) * words_per_number(kernel, kind) + prod(shape) % 2)
+    draw = getattr(engine, kernel)
     out = _tensor.Tensor(draw(source.seed, start, shape, kind), shape, kind, engine)
-    return out.requires_grad_(requires_grad)
+    out.requires_grad = requires_grad
+    return out
 
 
 def rand(
@@ -92,7 +98,7 @@ def rand(
     generator: Generator | None = None,
 ) -> Tensor:
     """Uniform numbers in [0, 1)."""
-    return _draw("uniform", size, dtype, backend, requires_grad, generator)
+    return _draw("rand", "uniform", size, dtype, backend, requires_grad, generator)
 
 
 def randn(
@@ -103,14 +109,14 @@ def randn(
     generator: Generator | None = None,
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1."""
-    return _draw("normal", size, dtype, backend, requires_grad, generator)
+    return _draw("randn", "normal", size, dtype, backend, requires_grad, generator)
 
 
 def exponential(
     *size: Any, dtype: Any = None, backend: Any = None, generator: Generator | None = None
 ) -> Tensor:
     """Exponential numbers of mean 1, never 0: -ln u."""
-    return _draw("exponential", size, dtype, backend, False, generator)
+    return _draw("exponential", "exponential", size, dtype, backend, False, generator)
 
 
 def rand_like(
@@ -122,7 +128,7 @@ def rand_like(
 ) -> Tensor:
     """Uniform numbers in [0, 1) of the shape, dtype and backend of `input`."""
     kind = dtype or input.dtype
-    return _draw("uniform", input.shape, kind, input.backend, requires_grad, generator)
+    return _draw("rand_like", "uniform", input.shape, kind, input.backend, requires_grad, generator)
 
 
 def randn_like(
@@ -134,7 +140,7 @@ def randn_like(
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1, of the shape, dtype and backend of `input`."""
     kind = dtype or input.dtype
-    return _draw("normal", input.shape, kind, input.backend, requires_grad, generator)
+    return _draw("randn_like", "normal", input.shape, kind, input.backend, requires_grad, generator)
 
 
 def normal(
@@ -157,41 +163,47 @@ def normal(
         raise fail(
             ArgumentError,
             "normal",
-            f"expected a size if mean and std are numbers, and none otherwise, got {size!r}; "
+            f"expected a size if mean and std are numbers, and none otherwise, got {came(size)}; "
             "use normal(0.0, 1.0, (2, 3))",
         )
     if not isinstance(std, _tensor.Tensor) and std < 0:
-        raise fail(ArgumentError, "normal", f"expected std >= 0, got {std}")
+        raise fail(ArgumentError, "normal", f"expected std >= 0, got {std}; use its absolute value")
     if not given:
         shape = (size,) if isinstance(size, int) else size
-        return _draw("normal", (shape,), dtype, backend, False, generator) * std + mean
+        return _draw("normal", "normal", (shape,), dtype, backend, False, generator) * std + mean
     shape, like = broadcast("normal", *(getattr(x, "shape", ()) for x in (mean, std))), given[0]
-    z = _draw("normal", shape, dtype or like.dtype, like.backend, False, generator)
+    z = _draw("normal", "normal", shape, dtype or like.dtype, like.backend, False, generator)
     return (z * std + mean).detach()
 
 
 def randint(
     low: int,
-    high: int | None = None,
+    high: Any = None,
     size: Any = (),
     *,
     dtype: Any = int64,
     backend: Any = None,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Whole numbers low ... high - 1 (0 ... low - 1 with one bound), uniform to within 2^-32."""
+    """Whole numbers low ... high - 1, uniform to within 2^-32; `randint(high, size)` starts at 0."""
+    if isinstance(high, (tuple, list)):
+        high, size = None, high
     if high is None:
         low, high = 0, low
-    if not low < high or high - low > 2**31:
+    first, stop = check_whole("randint", "low", low), check_whole("randint", "high", high)
+    if not first < stop or stop - first > 2**31:
         raise fail(
-            ArgumentError, "randint", f"expected low < high <= low + 2^31, got {low} and {high}"
+            ArgumentError,
+            "randint",
+            f"expected low < high <= low + 2^31, got {first} and {stop}; high itself is left out",
         )
+    kind = as_dtype(dtype, "randint")
     shape = check_size("randint", (size,) if isinstance(size, int) else size)
     engine = _tensor.as_backend(backend)
     source = generator or default_generator
     bits = engine.random_bits(source.seed, source.take(prod(shape)), prod(shape))
     words = _tensor.Tensor(engine.reshape(bits, shape), shape, int64, engine)
-    return ((words * (high - low)) // 2**32 + low).to(dtype)
+    return ((words * (stop - first)) // 2**32 + first).to(kind)
 
 
 def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -202,8 +214,7 @@ def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any
 
 def randperm(n: int, *, backend: Any = None, generator: Generator | None = None) -> Tensor:
     """A random order of 0 ... n - 1."""
-    if n < 0:
-        raise fail(ArgumentError, "randperm", f"expected n >= 0, got {n}")
+    (n,) = check_size("randperm", (n,))
     engine = _tensor.as_backend(backend)
     source = generator or default_generator
     bits = engine.random_bits(source.seed, source.take(n), n)
@@ -213,7 +224,11 @@ def randperm(n: int, *, backend: Any = None, generator: Generator | None = None)
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with probability `input`, else 0, in the input's dtype."""
     if not input.dtype.is_floating_point:
-        raise fail(DTypeError, "bernoulli", f"expected float probabilities, got {input.dtype}")
+        raise fail(
+            DTypeError,
+            "bernoulli",
+            f"expected float probabilities, got {input.dtype}; convert with .float()",
+        )
     u = rand(input.shape, dtype=input.dtype, backend=input.backend, generator=generator)
     return (u < input.detach()).to(input.dtype)
 
@@ -265,11 +280,17 @@ def _inverse_sums(rows: Tensor, u: Tensor) -> Tensor:
 def _check_weights(x: Tensor, num_samples: int, replacement: bool) -> None:
     op = "multinomial"
     if len(x.shape) not in (1, 2) or x.shape[-1] == 0:
-        raise fail(ShapeError, op, f"expected weights (C,) or (N, C) with C > 0, got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected weights (C,) or (N, C) with C > 0, got {x.shape}; reshape them",
+        )
     if not x.dtype.is_floating_point:
         raise fail(DTypeError, op, f"expected float weights, got {x.dtype}; convert with .float()")
     if num_samples < 1:
-        raise fail(ArgumentError, op, f"expected num_samples >= 1, got {num_samples}")
+        raise fail(
+            ArgumentError, op, f"expected num_samples >= 1, got {num_samples}; draw one or more"
+        )
     if x.shape[0] == 0:
         return
     weights = x.detach()
@@ -286,6 +307,7 @@ def _check_weights(x: Tensor, num_samples: int, replacement: bool) -> None:
         raise fail(
             ArgumentError,
             op,
-            f"cannot draw {num_samples} different indices: a row has {positive} weights above 0; "
+            f"expected at most {positive} samples, the number of weights above 0 in a row, "
+            f"got num_samples={num_samples}; "
             "use replacement=True or fewer samples",
         )
