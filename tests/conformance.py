@@ -328,6 +328,24 @@ def gradients_agree_with_torch(case: Case, backend: str) -> None:
             close(x.grad, r.grad.numpy(), case)
 
 
+@check(lambda case: has_gradient(case) and "float32" in case.dtypes)
+def gradients_in_float32_agree_with_float64(case: Case, backend: str) -> None:
+    """What finite differences are too coarse for, and a float32 kernel of its own may get wrong."""
+    arrays = case.arrays("float32")
+    ends = []
+    for name, values in ((backend, arrays), ("python", wide(arrays))):
+        inputs = tensors(case, values, name, True)
+        with etude.use_backend(name):
+            total = sum_of_squares(outputs(call(case, inputs)))
+            if isinstance(total, etude.Tensor):
+                total.backward()
+        ends.append([x.grad for x in leaves(inputs, etude.Tensor)])
+    for got, expected in zip(*ends):
+        if got is not None:
+            size = float(np.abs(expected.numpy()).max(initial=1.0))
+            close(got / size, expected.numpy() / size, case)
+
+
 def sum_of_squares(ys: list[Any]) -> Any:
     """A scalar that gives each element of the outputs a gradient of its own."""
     return sum(((y + 0.5) * (y + 0.5)).sum() for y in ys if y.requires_grad)
@@ -349,6 +367,11 @@ def exercise(case: Case, backend: str) -> None:
             total = sum_of_squares(outputs(call(case, inputs)))
             if isinstance(total, etude.Tensor):
                 total.backward()
+        for x in leaves(inputs, etude.Tensor):
+            if x.grad is not None:
+                assert x.grad.backend.name == backend
+                assert (x.grad.shape, x.grad.dtype) == (x.shape, x.dtype)
+                assert x.backend.dtype(x.grad.buffer) == x.dtype
 
 
 def differentiate_twice(case: Case, backend: str) -> None:
