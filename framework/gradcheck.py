@@ -121,7 +121,7 @@ def _checked(op: str, inputs: Any) -> list[Any]:
                 "differences drown in rounding; make it with dtype=etude.float64",
             )
     if not any(map(_wants, given)):
-        raise fail(GradError, op, "no input requires a gradient; call requires_grad_() on one")
+        raise fail(GradError, op, "expected an input that requires a gradient, got none; call requires_grad_() on one")
     return given
 
 
@@ -167,8 +167,8 @@ def _agree(a: float, b: float, tolerance: float) -> bool:
 
 def _disagreement(op: str, place: str, numeric: float, analytic: float) -> GradError:
     return GradError(
-        f"[{op}] the gradients disagree at {place}: numeric {numeric:.9g}, analytic {analytic:.9g}; "
-        "expected equal values: check the op's vjp, and that the function is smooth there"
+        f"[{op}] the gradients disagree at {place}: expected {numeric:.9g} by differences, "
+        f"got {analytic:.9g}; check the op's vjp, and that the function is smooth there"
     )
 
 

@@ -59,7 +59,9 @@ ELEMENTWISE = [
         ArgumentError,
         "int32",
     ),
-    Wrong("add more than a float holds", lambda: x() + 10**400, ArgumentError, "30 digits", "float32"),
+    Wrong(
+        "add more than a float holds", lambda: x() + 10**400, ArgumentError, "30 digits", "float32"
+    ),
     Wrong("add nothing", lambda: etude.add(x()), CallError, "no 'other'"),
     Wrong("add two strings", lambda: etude.add("a", "b"), CallError, "the string 'a'"),
     Wrong("add an argument twice", lambda: etude.add(x(), x(), input=x()), CallError, "'input'"),

@@ -249,7 +249,8 @@ def adaptive_avg_pool(rank: int, input: Tensor, output_size: Any) -> Tensor:
             f"expected {rank + 1} or {rank + 2} axes, got {input.shape}; reshape or unsqueeze it",
         )
     sizes = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * rank
-    sizes = [n if m is None else m for n, m in zip(input.shape[-rank:], sizes, strict=False)]
+    if len(sizes) == rank:
+        sizes = [n if m is None else m for n, m in zip(input.shape[-rank:], sizes, strict=True)]
     out = int_tuple(op, "output_size", tuple(sizes), rank, 0)
     size = input.shape[-rank:]
     if all(m and n % m == 0 and n for n, m in zip(size, out, strict=True)):
