@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.scalar import GILES_FAR, GILES_NEAR
+from ..kernels.scalar_special import GILES_FAR, GILES_NEAR
 
 # W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969):
 # numerator and denominator, highest power first.

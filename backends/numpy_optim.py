@@ -1,0 +1,109 @@
+"""Optimizer steps in NumPy, a block of numbers at a time: only the first pass leaves the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from .defaults.optim import OptimDefaults
+from .numpy_functions import quietly
+from .tier1 import Buffer
+
+BLOCK = 1 << 16  # numbers
+
+
+def blocks(*arrays: Any) -> Iterator[Any]:
+    """The arrays, flat and a block at a time, and room for a result; None stays None."""
+    flat = [None if x is None else x.reshape(-1) for x in arrays]
+    size = arrays[0].size
+    room = np.empty(min(size, BLOCK), arrays[0].dtype)
+    if size <= BLOCK:
+        yield (*flat, room)
+        return
+    for at in range(0, size, BLOCK):
+        parts = [None if x is None else x[at : at + BLOCK] for x in flat]
+        yield (*parts, room[: min(BLOCK, size - at)])
+
+
+def sgd(
+    part: Any, lr: float, momentum: float, dampening: float, decay: float, nesterov: bool
+) -> None:
+    """One block of `sgd_step`, with t for intermediate results."""
+    p, g, v, t = part
+    if decay:
+        g = np.add(np.multiply(p, decay, out=t), g, out=t)
+    step = g
+    if v is not None:
+        np.multiply(v, momentum, out=v)
+        np.add(v, g * (1.0 - dampening) if dampening else g, out=v)
+        step = np.add(g, v * momentum, out=t) if nesterov else v
+    np.subtract(p, np.multiply(step, lr, out=t), out=p)
+
+
+def adam(
+    part: Any,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    shrink: float,
+    decay: float,
+    root: float,
+    rate: float,
+) -> None:
+    """One block of `adam_step`, with t for intermediate results."""
+    p, g, m, v, t = part
+    if shrink != 1.0:
+        np.multiply(p, shrink, out=p)
+    if decay:
+        g = g + np.multiply(p, decay, out=t)
+    np.multiply(m, beta1, out=m)
+    np.add(m, np.multiply(g, 1.0 - beta1, out=t), out=m)
+    np.multiply(v, beta2, out=v)
+    np.multiply(np.multiply(g, g, out=t), 1.0 - beta2, out=t)
+    np.add(v, t, out=v)
+    np.divide(np.sqrt(v, out=t), root, out=t)
+    np.divide(m, np.add(t, eps, out=t), out=t)
+    np.subtract(p, np.multiply(t, rate, out=t), out=p)
+
+
+class NumpyOptim(OptimDefaults):
+    """Overrides of the commonest steps."""
+
+    @quietly
+    def sgd_step(
+        self,
+        p: Buffer,
+        g: Buffer,
+        v: Buffer | None,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> None:
+        for part in blocks(p, g, v):
+            sgd(part, lr, momentum, dampening, weight_decay, nesterov)
+
+    @quietly
+    def adam_step(
+        self,
+        p: Buffer,
+        g: Buffer,
+        m: Buffer,
+        v: Buffer,
+        step: int,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> None:
+        shrink = 1.0 - lr * weight_decay if decoupled else 1.0
+        decay = 0.0 if decoupled else weight_decay
+        root, rate = sqrt(1.0 - beta2**step), lr / (1.0 - beta1**step)
+        for part in blocks(p, g, m, v):
+            adam(part, beta1, beta2, eps, shrink, decay, root, rate)

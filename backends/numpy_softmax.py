@@ -1,0 +1,75 @@
+"""Softmax and cross-entropy in NumPy: the formulas of defaults/softmax.py with fewer calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .defaults.softmax import SoftmaxDefaults
+from .numpy_functions import keep_where, quietly
+from .tier1 import Buffer
+
+
+def shifted(x: Any, axis: int, out: Any = None) -> Any:
+    """x minus its maximum along an axis, which has elements."""
+    return np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=out)
+
+
+def checked(labels: Any, classes: int, ignore: int) -> tuple[Any, Any]:
+    """Labels with 0 for the ignored ones, and which count: None if all do.
+
+    One pass over labels that all count: as unsigned numbers the negative ones are large too.
+    """
+    if not 0 <= ignore < classes and labels.view(np.uint64).max(initial=0) < classes:
+        return labels, None
+    counts = np.not_equal(labels, ignore)
+    safe = labels * counts
+    for value in (safe.min(), safe.max()) if safe.size else ():
+        if not 0 <= value < classes:
+            raise IndexError(f"index {value} is out of range 0 ... {classes - 1}")
+    return safe, counts
+
+
+class NumpySoftmax(SoftmaxDefaults):
+    """Overrides of softmax and cross-entropy."""
+
+    @quietly
+    def softmax(self, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
+        if 0 in x.shape:
+            return super().softmax(x, axis, out)
+        y = shifted(x, axis, out)
+        np.exp(y, out=y)
+        return np.divide(y, np.add.reduce(y, axis=axis, keepdims=True), out=y)
+
+    @quietly
+    def log_softmax(self, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
+        if 0 in x.shape:
+            return super().log_softmax(x, axis, out)
+        y = shifted(x, axis, out)
+        total = np.add.reduce(np.exp(y), axis=axis, keepdims=True)
+        return np.subtract(y, np.log(total, out=total), out=y)
+
+    @quietly
+    def cross_entropy(self, x: Buffer, labels: Buffer, ignore: int = -100) -> tuple[Buffer, Buffer]:
+        if 0 in x.shape:
+            return super().cross_entropy(x, labels, ignore)
+        safe, counts = checked(labels, x.shape[1], ignore)
+        p = shifted(x, 1)
+        picked = p[np.arange(len(p)), safe]
+        np.exp(p, out=p)
+        total = np.add.reduce(p, axis=1)
+        losses = np.subtract(np.log(total), picked, out=picked)
+        np.divide(p, total[:, None], out=p)
+        return (losses if counts is None else keep_where(counts, losses)), p
+
+    @quietly
+    def cross_entropy_grad(
+        self, g: Buffer, p: Buffer, labels: Buffer, ignore: int = -100, out: Buffer = None
+    ) -> Buffer:
+        safe, counts = checked(labels, p.shape[1], ignore)
+        if counts is not None:
+            g = keep_where(counts, g)
+        gx = np.multiply(p, g[:, None], out=out)
+        gx[np.arange(len(p)), safe] -= g
+        return gx
