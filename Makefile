@@ -6,7 +6,7 @@ DEMO_ARGS ?=
 
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint tutorials clean
 
 demo: $(VENV)/.demo
 	$(BIN)/etude compare lenet5 --data digits $(DEMO_ARGS)
@@ -17,6 +17,10 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
+
+# The chapters as students get them: solutions taken out, as scripts and as notebooks.
+tutorials: $(VENV)/.test
+	$(BIN)/python tutorials/check.py --student runs/tutorials --notebook runs/tutorials
 
 clean:
 	rm -rf $(VENV) build dist htmlcov *.egg-info .coverage .*_cache .benchmarks .hypothesis
