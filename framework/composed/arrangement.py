@@ -33,7 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("broadcast_shapes", "broadcast_tensors", "broadcast_to", "cartesian_prod"),
-    *("combinations", "diag", "diag_embed", "diagflat", "fliplr", "flipud", "meshgrid"),
+    *(
+        "combinations",
+        "contiguous",
+        "diag",
+        "diag_embed",
+        "diagflat",
+        "fliplr",
+        "flipud",
+        "meshgrid",
+    ),
     *("ravel", "reshape_as", "roll", "rot90", "t", "tril_indices", "triu_indices"),
     *("unflatten",),
 ]
@@ -100,6 +109,11 @@ def t(input: Tensor) -> Tensor:
 def ravel(input: Tensor) -> Tensor:
     """All elements as (n,)."""
     return reshape(input, -1) if prod(input.shape) else reshape(input, 0)
+
+
+def contiguous(input: Tensor) -> Tensor:
+    """`input` itself: tensors here always are contiguous."""
+    return input
 
 
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:

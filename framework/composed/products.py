@@ -113,9 +113,7 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
 
 def _sum_beside_ones(x: Tensor, other: Tensor, axes: list[int], beside: list[int]) -> Tensor:
     """x summed along the axes that meet an axis of size 1, which stands for any size."""
-    long = [
-        i for i, j in zip(axes, beside, strict=True) if other.shape[j] == 1 and x.shape[i] != 1
-    ]
+    long = [i for i, j in zip(axes, beside, strict=True) if other.shape[j] == 1 and x.shape[i] != 1]
     return sum_(x, long, True) if long else x
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, floor, nan, prod
+from math import nan, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import tensor as _tensor
