@@ -35,9 +35,11 @@ from .framework.gradcheck import gradcheck, gradgradcheck
 from .framework.guard import guard_functions
 from .framework.interchange import from_dlpack
 from .framework.ops.sampling import Generator, get_rng_state, set_rng_state
+from .framework.public import publish
 from .framework.tensor import Tensor
 
 guard_functions(globals(), __name__)
+publish(("errors", "functional", "nn", "optim"))
 try:
     __version__ = version("etude")
 except PackageNotFoundError:  # run from a source tree that was not installed

@@ -30,7 +30,7 @@ from ..autograd import no_grad
 from ..checks import choice, real
 from ..checks import tensor as expect_tensor
 from ..dtypes import float64
-from ..errors import ArgumentError, ShapeError, fail
+from ..errors import ArgumentError, DTypeError, ShapeError, fail
 from ..inplace import replace
 from ..ops.sampling import Generator
 from ..tensor import Tensor
@@ -67,6 +67,13 @@ def _filled(op: str, tensor: Tensor, values: Tensor) -> Tensor:
         return replace(tensor, op, values)
 
 
+def _floats(op: str, tensor: Tensor) -> None:
+    if not expect_tensor(op, "tensor", tensor).dtype.is_floating_point:
+        raise fail(
+            DTypeError, op, f"expected a float tensor, got {tensor.dtype}; convert with .float()"
+        )
+
+
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Every element is `val`. A small positive bias keeps ReLU units alive at first (decks)."""
     expect_tensor("constant_", "tensor", tensor)
@@ -88,7 +95,7 @@ def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """U(a, b), whose standard deviation is (b - a) / sqrt(12)."""
-    expect_tensor("uniform_", "tensor", tensor)
+    _floats("uniform_", tensor)
     if not a <= b:
         raise fail(ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}; swap them")
     u = F.rand(tensor.shape, dtype=tensor.dtype, backend=tensor.backend, generator=generator)
@@ -99,7 +106,7 @@ def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """N(mean, std^2)."""
-    expect_tensor("normal_", "tensor", tensor)
+    _floats("normal_", tensor)
     real("normal_", "std", std)
     z = F.randn(tensor.shape, dtype=tensor.dtype, backend=tensor.backend, generator=generator)
     return _filled("normal_", tensor, z * std + mean)

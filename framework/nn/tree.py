@@ -69,7 +69,7 @@ class Tree:
         return fail(
             DTypeError,
             type(self).__name__,
-            f"expected a {expected} or None for the {kind} {name!r}, got {came(value)}; {hint}",
+            f"expected a {expected} or None for {name!r}, got {came(value)}; {hint}",
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -91,14 +91,14 @@ class Tree:
         self._members.pop(name, None)
 
     def _register(self, kind: str, name: Any, value: Any) -> None:
-        op = f"register_{kind.split()[0]}"
+        op = type(self).__name__
         if not isinstance(name, str) or not name or "." in name:
             raise fail(ArgumentError, op, f"expected a name without dots, got {name!r}; use a word")
         if hasattr(type(self), name) or (name in self.__dict__ and name not in self._members):
             raise fail(
                 ArgumentError,
                 op,
-                f"expected a new name, got {name!r}, which {type(self).__name__} has; use another",
+                f"expected a new name, got {name!r}, which {op} has; use another",
             )
         if self._members.get(name) != kind:
             self._members.pop(name, None)
@@ -110,7 +110,7 @@ class Tree:
         if param is not None and not isinstance(param, Parameter):
             raise fail(
                 DTypeError,
-                "register_parameter",
+                type(self).__name__,
                 f"expected a Parameter or None for {name!r}, "
                 f"got {came(param)}; wrap it in nn.Parameter",
             )
@@ -124,7 +124,7 @@ class Tree:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise fail(
                 DTypeError,
-                "register_buffer",
+                type(self).__name__,
                 f"expected a Tensor or None for {name!r}, got "
                 f"{came(tensor)}; make it one with etude.tensor(...)",
             )
@@ -135,7 +135,7 @@ class Tree:
         if module is not None and not isinstance(module, Tree):
             raise fail(
                 DTypeError,
-                "register_module",
+                type(self).__name__,
                 f"expected a Module or None for {name!r}, got "
                 f"{came(module)}; {_class_hint(module)}",
             )
@@ -213,10 +213,11 @@ class Tree:
         """The module at a dotted name, as in `model.get_submodule("layer1.0.conv1")`."""
         found = dict(self.named_modules(remove_duplicate=False))
         if target not in found:
+            hint = nearest(target, filter(None, found)) if len(found) > 1 else "it has none"
             raise fail(
                 MissingAttribute,
                 type(self).__name__,
-                f"expected the name of a module below, got {target!r}; {nearest(target, found)}",
+                f"expected the name of a module below, got {target!r}; {hint}",
             )
         return found[target]
 

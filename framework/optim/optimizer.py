@@ -184,7 +184,7 @@ class Optimizer(ABC):
             raise fail(
                 BackendMismatch,
                 self.name,
-                f"expected {key} {p.dtype} on {p.backend.name!r}, as its parameter, got "
+                f"expected a state {p.dtype} on {p.backend.name!r}, as its parameter, got "
                 f"{found.dtype} on {found.backend.name!r}; after model.to(...) call "
                 "optimizer.load_state_dict(optimizer.state_dict())",
             )

@@ -88,11 +88,11 @@ def _value(optimizer: Optimizer, key: str, value: Any, p: Tensor) -> Any:
     try:
         t = tensor(value)
     except EtudeError:
-        raise _bad(optimizer, f"{came(value)} as {key}") from None
+        raise _bad(optimizer, came(value)) from None
     if key == "step":
         return int(t.item())
     if t.shape != p.shape:
-        raise _bad(optimizer, f"{key} {t.shape} for a parameter {p.shape}")
+        raise _bad(optimizer, f"values {t.shape} for a parameter {p.shape}")
     return t.to(p.backend, dtype=p.dtype)
 
 

@@ -1,0 +1,33 @@
+"""The spellings of imports that users of torch bring along."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+import etude
+
+
+@pytest.mark.parametrize(
+    "name, module",
+    [
+        ("etude.nn", etude.nn),
+        ("etude.nn.functional", etude.functional),
+        ("etude.nn.init", etude.nn.init),
+        ("etude.functional", etude.functional),
+        ("etude.optim", etude.optim),
+        ("etude.optim.lr_scheduler", etude.optim.lr_scheduler),
+        ("etude.errors", etude.errors),
+    ],
+)
+def test_public_modules_import_by_their_short_names(name: str, module: object) -> None:
+    assert importlib.import_module(name) is module
+
+
+def test_names_below_are_the_same_objects() -> None:
+    from etude.nn.linear import Linear
+    from etude.optim.sgd import SGD
+
+    assert Linear is etude.nn.Linear
+    assert SGD is etude.optim.SGD
