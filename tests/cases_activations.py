@@ -122,7 +122,11 @@ SMOOTH = [
     every("mish", lambda x: x * np.tanh(softplus(x))),
     every("gelu near and far", gelu, kwargs={"approximate": "tanh"}),
     Case(
-        "gelu tanh of huge numbers", [exactly([1e20, -1e20, 1e38])], gelu, {"approximate": "tanh"}
+        "gelu tanh of huge numbers",
+        [exactly([1e20, -1e20, 1e38])],
+        gelu,
+        {"approximate": "tanh"},
+        smooth=False,
     ),
     every("softsign", lambda x: x / (1 + abs(x))),
     kinks("softsign", lambda x: x / (1 + abs(x))),

@@ -119,10 +119,10 @@ def _dropped(
 
 def _alpha(op: str, input: Tensor, p: float, training: bool, channels: bool) -> Tensor:
     x = _checked(op, input, p)
-    if channels and len(x.shape) < 2:
-        raise fail(ShapeError, op, f"expected x (N, C, ...), got {x.shape}; use alpha_dropout")
     if not training or p == 0.0:
         return x
+    if channels and len(x.shape) < 2:
+        raise fail(ShapeError, op, f"expected x (N, C, ...), got {x.shape}; use alpha_dropout")
     if p == 1.0:
         return x * 0.0
     shape = x.shape[:2] + (1,) * (len(x.shape) - 2) if channels else x.shape

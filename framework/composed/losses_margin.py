@@ -160,8 +160,8 @@ def multilabel_soft_margin_loss(
 
 
 def _rows(op: str, input: Tensor) -> Tensor:
-    """The input as (N, C)."""
+    """The input as (N, C); a number is one class."""
     x = float_tensor(op, input)
-    if len(x.shape) not in (1, 2):
+    if len(x.shape) > 2:
         raise fail(ShapeError, op, f"expected an input (N, C) or (C,), got {x.shape}")
-    return x if len(x.shape) == 2 else x.unsqueeze(0)
+    return x if len(x.shape) == 2 else x.reshape(1, -1)
