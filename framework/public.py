@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
-TORCH_S = {"nn.functional": "functional", "optim.lr_scheduler": "optim.schedule"}
+TORCH_S = {
+    "nn.functional": "functional",
+    "nn.utils": "optim.clip",
+    "optim.lr_scheduler": "optim.schedule",
+}
 
 
 def publish(names: Collection[str]) -> None:

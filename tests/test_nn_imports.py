@@ -15,6 +15,7 @@ import etude
         ("etude.nn", etude.nn),
         ("etude.nn.functional", etude.functional),
         ("etude.nn.init", etude.nn.init),
+        ("etude.nn.utils", etude.optim.clip),
         ("etude.functional", etude.functional),
         ("etude.optim", etude.optim),
         ("etude.optim.lr_scheduler", etude.optim.lr_scheduler),

@@ -373,3 +373,12 @@ def test_embedding_from_vectors() -> None:
     assert layer(etude.tensor([1, 0])).tolist() == [[3.0, 4.0], [1.0, 2.0]]
     assert not layer.weight.requires_grad
     assert nn.Embedding.from_pretrained(vectors, freeze=False, padding_idx=1).weight.requires_grad
+
+
+def test_a_module_without_a_forward_says_so() -> None:
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"\[Empty\] expected a forward\(\), got none"):
+        Empty()(1)
+    assert repr(nn.Parameter(etude.zeros(1))).startswith("Parameter containing:\ntensor([0.]")

@@ -281,3 +281,11 @@ def test_a_schedule_s_state_holds_plain_numbers() -> None:
     other.load_state_dict(plateau.state_dict())
     assert (other.patience, other.best) == (3, 2.0)
     assert other.get_last_lr() == [0.5]
+
+
+def test_a_schedule_tells_its_factor_at_any_time() -> None:
+    o = optim.SGD([parameter()], lr=1.0)
+    halves = optim.LambdaLR(o, lambda t: 0.5**t)
+    chain = optim.SequentialLR(o, [halves, optim.StepLR(o, 2)], [3])
+    assert [chain.factor(t) for t in range(6)] == [1.0, 0.5, 0.25, 1.0, 1.0, 0.1]
+    assert o.param_groups[0]["lr"] == 1.0

@@ -2,6 +2,7 @@
 
 from .. import functional
 from ..checks import guard_constructors
+from ..optim import clip as utils
 from . import init
 from .activation import (
     ELU,
@@ -40,6 +41,7 @@ from .pool import (
 
 __all__ = [
     "functional",
+    "utils",
     "init",
     "ELU",
     "GELU",

@@ -42,7 +42,9 @@ class Module(Tree):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; a module is used by calling it, which calls this."""
         name = type(self).__name__
-        raise NotImplementedError(f"[{name}] has no forward(); define forward(self, x) in {name}")
+        raise NotImplementedError(
+            f"[{name}] expected a forward(), got none; define forward(self, x) in {name}"
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
