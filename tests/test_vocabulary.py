@@ -29,7 +29,9 @@ FUNCTIONS = {
 
 
 def test_every_function_has_a_case() -> None:
-    assert sorted(set(FUNCTIONS) - {case.subject for case in CASES}) == []
+    """Under one of its names."""
+    met = {inspect.unwrap(FUNCTIONS[case.subject]) for case in CASES if case.subject in FUNCTIONS}
+    assert sorted(name for name, f in FUNCTIONS.items() if inspect.unwrap(f) not in met) == []
 
 
 def test_every_case_is_about_a_public_name() -> None:
