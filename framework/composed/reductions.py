@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan, prod
+from math import inf, nan, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import tensor as _tensor
@@ -154,10 +154,19 @@ def _median(op: str, x: Tensor, dim: int | None, keepdim: bool) -> Any:
             at = select(any_(bad, axis, True), argmax(bad.to(int64), axis, True), at)
     values = gather(flat, axis, at)
     if dim is None:
-        return reshape(values, ())
+        return _shared(flat, reshape(values, ()))
     if keepdim and x.shape:
         return Found(values, at)
     return Found(values.squeeze(axis), at.squeeze(axis))
+
+
+def _shared(x: Tensor, value: Tensor) -> Tensor:
+    """`value`, an element of x, with a gradient that all elements equal to it share evenly."""
+    if not x.dtype.is_floating_point:
+        return value
+    value = value.detach()
+    equal = e.LOGICAL_OR(e.EQ(x, value), e.LOGICAL_AND(e.ISNAN(x), e.ISNAN(value)))
+    return amax(select(equal, x, -inf))
 
 
 def quantile(

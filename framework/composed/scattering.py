@@ -279,7 +279,8 @@ def scatter_reduce(
     if reduce == "sum":
         return total
     share = clamp(count + int(include_self), min=1)
-    return total / share.to(total.dtype) if total.dtype.is_floating_point else total // share
+    share = share.to(total.dtype)
+    return total / share if total.dtype.is_floating_point else total // share
 
 
 def _added(values: Tensor, flat: Tensor, like: Tensor) -> Tensor:
