@@ -154,7 +154,8 @@ class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, Nu
             return np.matmul(left, right, out)
         shape = (*a.shape[:-1], right.shape[-1])  # one matrix on the right: one product for all
         y = np.empty(shape, a.dtype) if out is None else out
-        np.matmul(a.reshape(prod(shape[:-1]), a.shape[-1]), right, y.reshape(-1, shape[-1]))
+        rows = prod(shape[:-1])
+        np.matmul(a.reshape(rows, a.shape[-1]), right, y.reshape(rows, shape[-1]))
         return y
 
     def linear(self, x: Buffer, w: Buffer, b: Buffer | None, out: Buffer = None) -> Buffer:

@@ -27,10 +27,10 @@ _default: ContextVar[Backend | None] = ContextVar("backend", default=None)
 
 def as_backend(backend: Any = None) -> Backend:
     """A Backend from a name, a Backend, or None: `use_backend`'s, ETUDE_BACKEND's, or numpy."""
-    if isinstance(backend, Backend):
-        return backend
     if backend is None:
         backend = _default.get() or os.environ.get("ETUDE_BACKEND") or "numpy"
+    if isinstance(backend, Backend):
+        return backend
     if not isinstance(backend, str):
         raise wrong_type("backend", "backend", Backend | str, backend)
     if backend not in registry.PATHS:
@@ -99,7 +99,7 @@ def _leaf(op: str, t: Tensor, requires_grad: bool) -> Tensor:
 
 def _constant(op: str, size: Any, value: Any, dtype: Any, backend: Any, wants: bool) -> Tensor:
     shape = check_size(op, size)
-    kind = as_dtype(dtype, op)
+    kind = DEFAULT if dtype is None else as_dtype(dtype, op)
     check_fits(op, value, kind)
     engine = as_backend(backend)
     return _leaf(op, _tensor.Tensor(engine.full(shape, value, kind), shape, kind, engine), wants)
@@ -131,35 +131,37 @@ def zeros(
     *size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Zeros, float32 by default."""
-    return _constant("zeros", size, 0, dtype or DEFAULT, backend, requires_grad)
+    return _constant("zeros", size, 0, dtype, backend, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 by default."""
-    return _constant("ones", size, 1, dtype or DEFAULT, backend, requires_grad)
+    return _constant("ones", size, 1, dtype, backend, requires_grad)
 
 
 def empty(
     *size: Any, dtype: Any = None, backend: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor to be filled later; it holds zeros, so that nothing unspecified is ever read."""
-    return _constant("empty", size, 0, dtype or DEFAULT, backend, requires_grad)
+    return _constant("empty", size, 0, dtype, backend, requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Tensor:
     """A constant of the shape, dtype and backend of `input`."""
-    kind = dtype or input.dtype
+    kind = input.dtype if dtype is None else dtype
     return _full("full_like", input.shape, fill_value, kind, input.backend, False)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     """Zeros of the shape, dtype and backend of `input`."""
-    return _constant("zeros_like", input.shape, 0, dtype or input.dtype, input.backend, False)
+    kind = input.dtype if dtype is None else dtype
+    return _constant("zeros_like", input.shape, 0, kind, input.backend, False)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     """Ones of the shape, dtype and backend of `input`."""
-    return _constant("ones_like", input.shape, 1, dtype or input.dtype, input.backend, False)
+    kind = input.dtype if dtype is None else dtype
+    return _constant("ones_like", input.shape, 1, kind, input.backend, False)
 
 
 def arange(
@@ -181,7 +183,7 @@ def arange(
             f"step {step}; give the step the sign of end - start",
         )
     whole = all(hasattr(v, "__index__") for v in (start, end, step))
-    count = len(range(start, end, step)) if whole else max(ceil((end - start) / step), 0)  # type: ignore[call-overload]
+    count = max(-((start - end) // step), 0) if whole else max(ceil((end - start) / step), 0)
     kind = int64 if whole else float64
     (count,) = check_size("arange", (count,))
     engine = as_backend(backend)
@@ -189,7 +191,8 @@ def arange(
     values = engine.binary("mul", engine.cast(engine.binary("sub", places, 1), kind), step)
     values = engine.binary("add", values, start)
     t = _tensor.Tensor(values, (count,), kind, engine)
-    return t.to(as_dtype(dtype or (int64 if whole else DEFAULT), "arange"))
+    natural = int64 if whole else DEFAULT
+    return t.to(natural if dtype is None else as_dtype(dtype, "arange"))
 
 
 def linspace(
@@ -201,7 +204,7 @@ def linspace(
     values = [start + i * gap for i in range(count)]
     if count > 1:
         values[-1] = float(end)
-    kind = as_dtype(dtype or DEFAULT, "linspace")
+    kind = as_dtype(DEFAULT if dtype is None else dtype, "linspace")
     return tensor(values, dtype=float64, backend=backend).to(kind)
 
 
@@ -210,4 +213,4 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, backend: Any = None)
     height, width = check_size("eye", (n, n if m is None else m))
     rows, columns = arange(height, backend=backend), arange(width, backend=backend)
     same: Tensor = rows.unsqueeze(1) == columns
-    return same.to(as_dtype(dtype or DEFAULT, "eye"))
+    return same.to(as_dtype(DEFAULT if dtype is None else dtype, "eye"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .errors import ArgumentError, DTypeError, fail, nearest
+from .guard import came
 
 
 class DType(str):
@@ -48,14 +49,13 @@ def as_dtype(dtype: Any, op: str = "dtype") -> DType:
     """The DType for a DType, its name, or the Python types float, int and bool."""
     if type(dtype) is DType:
         return dtype
-    name = (
-        {float: "float32", int: "int64", bool: "bool"}.get(dtype)
-        if dtype in (float, int, bool)
-        else getattr(dtype, "name", dtype)
-    )
+    if isinstance(dtype, type):
+        name: Any = {float: "float32", int: "int64", bool: "bool"}.get(dtype, dtype.__name__)
+    else:
+        name = getattr(dtype, "name", dtype)  # of a NumPy dtype
     if not isinstance(name, str) or name not in DTYPES:
         hint = nearest(str(name), DTYPES)
-        raise fail(DTypeError, op, f"expected a dtype, got {dtype!r}; {hint}")
+        raise fail(DTypeError, op, f"expected a dtype, got {came(dtype)}; {hint}")
     return DTYPES[name]
 
 

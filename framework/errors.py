@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from re import sub
 
 
 class EtudeError(Exception):
@@ -60,8 +61,12 @@ class StateMismatch(EtudeError, RuntimeError):
 
 
 def fail(kind: type[EtudeError], op: str, message: str) -> EtudeError:
-    """The error `kind` with its operation in front: `raise fail(ShapeError, "matmul", "...")`."""
-    return kind(f"[{op}] {message}")
+    """The error `kind` with its operation in front: `raise fail(ShapeError, "matmul", "...")`.
+
+    The message is one line whatever the values in it are.
+    """
+    text = sub(r"<(\w+\.)*(\w+) object at 0x\w+>", r"<\2>", " ".join(message.split()))
+    return kind(f"[{op}] {text}")
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

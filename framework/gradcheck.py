@@ -121,7 +121,11 @@ def _checked(op: str, inputs: Any) -> list[Any]:
                 "differences drown in rounding; make it with dtype=etude.float64",
             )
     if not any(map(_wants, given)):
-        raise fail(GradError, op, "expected an input that requires a gradient, got none; call requires_grad_() on one")
+        raise fail(
+            GradError,
+            op,
+            "expected an input that requires a gradient, got none; call requires_grad_() on one",
+        )
     return given
 
 

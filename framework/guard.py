@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from inspect import CO_VARARGS, Parameter, Signature, signature
+from inspect import CO_VARARGS, Parameter, Signature, signature, unwrap
 from numbers import Real
+from operator import index
 from types import FunctionType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -35,6 +36,7 @@ def guarded(function: Callable[..., Any], name: str, home: str) -> Callable[...,
                 raise
             raise blame from None
 
+    vars(call)["guarded"] = True
     call.__name__, call.__module__ = name, home  # where pickle finds it
     call.__qualname__ = f"Tensor.{name}" if "." in function.__qualname__ else name
     return call
@@ -57,7 +59,7 @@ def guard_methods(kind: type) -> None:
 
 
 def _is_ours(value: Any) -> bool:
-    plain = isinstance(value, FunctionType) and not hasattr(value, "__wrapped__")
+    plain = isinstance(value, FunctionType) and "guarded" not in vars(value)
     return plain and value.__module__.startswith("etude.")
 
 
@@ -141,7 +143,7 @@ def _kind(function: Callable[..., Any], annotation: Any) -> Any:
     if not isinstance(annotation, str):
         return Any
     try:
-        return eval(annotation, dict(getattr(function, "__globals__", {})), {"Tensor": Tensor})
+        return eval(annotation, dict(unwrap(function).__globals__), {"Tensor": Tensor})
     except (NameError, TypeError, AttributeError):
         return Any
 
@@ -158,9 +160,9 @@ def fits(value: Any, kind: Any) -> bool:
     if kind is float:
         return isinstance(value, Real)
     if kind is int:
-        return not hasattr(value, "requires_grad") and hasattr(value, "__index__")
+        return not hasattr(value, "requires_grad") and _is_whole(value)
     if kind is bool:
-        return hasattr(value, "__bool__")
+        return hasattr(value, "__bool__") and getattr(value, "shape", ()) == ()
     parts = None if origin is None else _sequence_parts(kind)
     if parts is not None:
         right = isinstance(value, Sequence) and not isinstance(value, str)
@@ -168,6 +170,14 @@ def fits(value: Any, kind: Any) -> bool:
     if origin is not None:
         return callable(value) if "Callable" in str(origin) else True
     return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        index(value)
+    except TypeError:
+        return False
+    return True
 
 
 def describe(kind: Any, many: bool = False) -> str:

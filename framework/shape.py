@@ -49,7 +49,7 @@ def broadcast(op: str, a: Shape, b: Shape) -> Shape:
 def check_whole(op: str, label: str, value: Any) -> int:
     """A whole number, of Python or NumPy."""
     try:
-        return index(value)
+        return int(index(value))
     except TypeError:
         raise wrong_type(op, label, int, value) from None
 
@@ -96,21 +96,26 @@ def check_axes(op: str, axes: int | Sequence[int] | None, ndim: int) -> Shape:
     return tuple(sorted(found)) if ndim else ()
 
 
-def _not_whole(op: str, size: Any) -> ArgumentError:
-    given = came(size[0] if len(size) == 1 else tuple(size))
-    return ArgumentError(
-        f"[{op}] expected a shape of whole numbers, got {given}; convert each size with int(...)"
-    )
+def _whole_sizes(op: str, size: Any) -> Shape:
+    """The sizes of f(2, 3) or f((2, 3)) as plain ints, whatever their sign."""
+    if not isinstance(size, (tuple, list)):
+        size = (size,)
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = size[0]
+    try:
+        return tuple(int(index(n)) for n in size)
+    except TypeError:
+        given = came(size[0] if len(size) == 1 else tuple(size))
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected a shape of whole numbers, got {given}; convert each size with int(...)",
+        ) from None
 
 
 def check_size(op: str, size: Sequence[Any]) -> Shape:
     """A shape from f(2, 3) or f((2, 3)): whole numbers, none negative."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    try:
-        shape = tuple(index(n) for n in size)
-    except TypeError:
-        raise _not_whole(op, size) from None
+    shape = _whole_sizes(op, size)
     if any(n < 0 for n in shape):
         raise fail(
             ArgumentError, op, f"expected sizes >= 0, got shape {shape}; make every size 0 or more"
@@ -126,12 +131,7 @@ def check_size(op: str, size: Sequence[Any]) -> Shape:
 
 def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
     """The new shape, with one -1 worked out."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
-    try:
-        new = [index(n) for n in size]
-    except TypeError:
-        raise _not_whole(op, size) from None
+    new = list(_whole_sizes(op, size))
     total = prod(old)
     if new.count(-1) > 1 or any(n < -1 for n in new):
         raise fail(
@@ -164,18 +164,18 @@ def int_tuple(op: str, name: str, value: Any, n: int, least: int) -> Shape:
     """An argument given once or per spatial axis, as n whole numbers >= least."""
     given = value if isinstance(value, (tuple, list)) else (value,)
     try:
-        values = tuple(index(v) for v in given)
+        values = tuple(int(index(v)) for v in given)
     except TypeError:
         values = ()
     if len(values) == 1:
         values *= n
-    if len(values) != n or any(v < least for v in values):
+    if len(values) != n or any(not least <= v < 2**31 for v in values):
         several = "a whole number" if n == 1 else f"one or {n} whole numbers"
         raise fail(
             ArgumentError,
             op,
             f"expected {name} as {several} >= {least}, got {came(value)}; "
-            f"use {name}={least if n == 1 else (least,) * n} or more",
+            f"use {name}={least if n == 1 else (least,) * n} or a little more",
         )
     return values
 

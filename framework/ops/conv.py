@@ -176,7 +176,7 @@ def _conv(
 
 
 def _check_groups(name: str, groups: Any) -> None:
-    if not isinstance(groups, int) or groups < 1:
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
         raise fail(
             ArgumentError, name, f"expected groups >= 1, got {came(groups)}; use 1 for one group"
         )

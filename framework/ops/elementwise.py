@@ -217,7 +217,9 @@ def promote_operands(op: Binary, a: Any, b: Any) -> tuple[Any, Any]:
         x = as_tensor_operand(op.name, b if plain_a else a, None, "other" if plain_a else "input")
         dtype = promote_number(x.dtype, number)
         check_fits(op.name, number, dtype)
-        a, b = (a, x) if plain_a else (x, b)
+        if dtype.is_floating_point:
+            number = float(number)
+        a, b = (number, x) if plain_a else (x, number)
     else:
         like = next((t for t in (a, b) if isinstance(t, _tensor.Tensor)), None)
         kind = _tensor.Tensor | float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer, Pairs, Shape
@@ -14,7 +13,14 @@ from ..autograd import Op, Spec, apply
 from ..dtypes import promote
 from ..errors import ArgumentError, IndexOutOfRange, ShapeError, fail
 from ..guard import wrong_type
-from ..shape import check_axes, check_axis, check_size, resolve_reshape, row_major
+from ..shape import (
+    check_axes,
+    check_axis,
+    check_size,
+    check_whole,
+    resolve_reshape,
+    row_major,
+)
 from .reduce import sum_to
 
 if TYPE_CHECKING:
@@ -235,6 +241,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 def expand(input: Tensor, *sizes: Any) -> Tensor:
     """Broadcast axes of size 1 to `sizes`; -1 keeps a size; new axes may come in front."""
     given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    given = tuple(check_whole("expand", "every size", n) for n in given)
     lead = len(given) - len(input.shape)
     old = (1,) * lead + input.shape
     new = tuple(
@@ -244,7 +251,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
         raise fail(
             ShapeError,
             "expand",
-            f"expected sizes that {input.shape} can grow to, got {tuple(given)}; "
+            f"expected sizes that {input.shape} can grow to, got {given}; "
             "change only axes of size 1, and add new axes in front",
         )
     check_size("expand", new)
@@ -290,11 +297,24 @@ def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     return apply(Strided(input.shape, tuple(strides), offset), input)
 
 
+def _real_axis(op: str, dim: int, x: Tensor) -> int:
+    """`check_axis` for functions that take an axis apart, which a 0-d tensor has not."""
+    if not x.shape:
+        raise fail(
+            ShapeError, op, "expected at least one axis, got a 0-d tensor; reshape it to (1,)"
+        )
+    return check_axis(op, dim, len(x.shape))
+
+
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements from `start` along one axis."""
-    axis = check_axis("narrow", dim, len(input.shape))
+    axis = _real_axis("narrow", dim, input)
     size = input.shape[axis]
-    begin = index(start) + (size if start < 0 else 0)
+    start, length = (
+        check_whole("narrow", "start", start),
+        check_whole("narrow", "length", length),
+    )
+    begin = start + (size if start < 0 else 0)
     if length < 0 or begin < 0 or begin + length > size:
         raise fail(
             IndexOutOfRange,
@@ -373,10 +393,10 @@ def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Parts of a given size (the last may be smaller), or of the given sizes."""
-    axis = check_axis("split", dim, len(tensor.shape))
+    axis = _real_axis("split", dim, tensor)
     size = tensor.shape[axis]
     if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
+        step = int(split_size_or_sections)
         if step <= 0:
             raise fail(
                 ArgumentError, "split", f"expected a size > 0, got {step}; use 1 for single slices"
@@ -397,7 +417,8 @@ def split(
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` parts of equal size (the last may be smaller)."""
-    axis = check_axis("chunk", dim, len(input.shape))
+    axis = _real_axis("chunk", dim, input)
+    chunks = check_whole("chunk", "chunks", chunks)
     if chunks <= 0:
         raise fail(
             ArgumentError, "chunk", f"expected chunks > 0, got {chunks}; use 1 for a single part"
@@ -407,6 +428,6 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along an axis, without it."""
-    axis = check_axis("unbind", dim, len(input.shape))
+    axis = _real_axis("unbind", dim, input)
     rest = input.shape[:axis] + input.shape[axis + 1 :]
     return tuple(reshape(narrow(input, axis, i, 1), rest) for i in range(input.shape[axis]))

@@ -389,6 +389,10 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest whole number, halves to the even one; with `decimals`, to that many places."""
     if decimals == 0:
         return e.ROUND(input)
+    if not -300 <= decimals <= 300:
+        raise fail(
+            ArgumentError, "round", f"expected decimals in [-300, 300], got {decimals}; use fewer"
+        )
     scale = 10.0**decimals
     return e.ROUND(input * scale) / scale
 

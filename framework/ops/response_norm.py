@@ -10,6 +10,7 @@ from etude.backends.base import Backend, Buffer
 
 from ..autograd import Op, Spec, apply, apply_multi
 from ..errors import ArgumentError, ShapeError, fail
+from ..guard import came
 from .checks import float_tensor
 from .derivatives import POW
 from .pool import SumPool
@@ -84,9 +85,17 @@ def local_response_norm(
     op = "local_response_norm"
     x = float_tensor(op, input)
     if len(x.shape) < 3:
-        raise fail(ShapeError, op, f"expected x (N, C, ...) of 3 axes or more, got {x.shape}")
-    if not isinstance(size, int) or size < 1:
-        raise fail(ArgumentError, op, f"expected size, a number of channels >= 1, got {size!r}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected x (N, C, ...) of 3 axes or more, got {x.shape}; reshape or unsqueeze it",
+        )
+    if not isinstance(size, int) or not 1 <= size < 2**31:
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected size, a number of channels >= 1, got {came(size)}; use 5, as the paper does",
+        )
     if 0 in x.shape:
         return x
     return apply_multi(LocalResponseNorm(size, alpha, beta, k), x)[0]

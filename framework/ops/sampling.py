@@ -185,7 +185,7 @@ def randint(
     backend: Any = None,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Whole numbers low ... high - 1, uniform to within 2^-32; `randint(high, size)` starts at 0."""
+    """Whole numbers low ... high - 1, uniform to within 2^-32; `randint(high, size)` from 0."""
     if isinstance(high, (tuple, list)):
         high, size = None, high
     if high is None:

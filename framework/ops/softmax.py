@@ -9,8 +9,8 @@ from etude.backends.base import Backend, Buffer
 
 from .. import tensor as _tensor
 from ..autograd import Op, Spec, apply
-from ..dtypes import DEFAULT
-from ..errors import ArgumentError, IndexOutOfRange, fail
+from ..dtypes import DEFAULT, as_dtype
+from ..errors import ArgumentError, DTypeError, IndexOutOfRange, fail
 from ..shape import check_axis
 from .derivatives import EXP
 from .elementwise import select
@@ -148,7 +148,9 @@ def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, 
     if not isinstance(x, _tensor.Tensor):
         x = _tensor.tensor(x)
     if dtype is not None:
-        x = x.to(dtype)
+        x = x.to(as_dtype(dtype, op))
+        if not x.dtype.is_floating_point:
+            raise fail(DTypeError, op, f"expected a float dtype, got {x.dtype}; use etude.float32")
     elif not x.dtype.is_floating_point:
         x = x.to(DEFAULT)
     if dim is None:
