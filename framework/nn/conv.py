@@ -61,9 +61,8 @@ class _ConvNd(Module):
         ends = (in_channels, out_channels) if self._transposed else (out_channels, in_channels)
         shape = (ends[0], ends[1] // groups, *self.kernel_size)
         self.weight = new_parameter(op, shape, dtype, backend)
-        self.register_parameter(
-            "bias", new_parameter(op, (out_channels,), dtype, backend) if bias else None
-        )
+        shift = new_parameter(op, (out_channels,), dtype, backend) if bias else None
+        self.register_parameter("bias", shift)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
