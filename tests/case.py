@@ -114,6 +114,7 @@ class Case:
         False  # takes any shapes that broadcast; nan, inf, huge and tiny go through it
     )
     reduction: bool = False  # nan, inf, huge and tiny in the first input reach the result
+    random: bool = False  # equal on all backends to the bit, for the seed
     in_place: Sequence[int] = ()  # positions of the inputs that the function changes
     loose: float = 1.0
     result: str | None = None  # dtype of the result; None: torch's

@@ -179,9 +179,16 @@ def rrelu(x: Any, lower: float, upper: float, training: bool) -> Any:
 
 TWICE: dict[str, Any] = {"grad": True, "dtypes": ("float64",)}
 RANDOM = [
-    draw("gumbel_softmax", [t(3, 4)], gumbel, dtypes=FLOATS, grad=True, loose=10),
-    draw("gumbel_softmax cold", [t(3, 4)], gumbel, {"tau": 0.5, "dim": 0}, **TWICE),
-    draw("gumbel_softmax hard", [t(5, 4, grad=False)], gumbel, {"hard": True}, dtypes=FLOATS),
+    draw("gumbel_softmax", [t(3, 4)], gumbel, dtypes=FLOATS, grad=True, loose=10, random=False),
+    draw("gumbel_softmax cold", [t(3, 4)], gumbel, {"tau": 0.5, "dim": 0}, random=False, **TWICE),
+    draw(
+        "gumbel_softmax hard",
+        [t(5, 4, grad=False)],
+        gumbel,
+        {"hard": True},
+        dtypes=FLOATS,
+        random=False,
+    ),
     draw(
         "rrelu in training",
         [apart(4, 9)],

@@ -157,6 +157,7 @@ ATTENTION = [
             (softmax(q @ k.T / np.sqrt(5)) * kept(0.3, 24).reshape(4, 6)) @ v
         ),
         {"dropout_p": 0.3},
+        random=False,  # the mask is, the products round as they like
         **TWICE,
     ),
 ]

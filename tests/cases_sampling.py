@@ -55,7 +55,7 @@ def seeded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def draw(name: str, inputs: Any, oracle: Any, kwargs: Any = None, **more: Any) -> Case:
     function = seeded(lambda *xs, **ks: getattr(F, name.split()[0])(*xs, **ks))
-    more = {"torch": None, "dtypes": ("float32",), "grad": False, **more}
+    more = {"torch": None, "dtypes": ("float32",), "grad": False, "random": True, **more}
     return Case(name, inputs, oracle, kwargs or {}, function, **more)
 
 

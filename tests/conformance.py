@@ -34,9 +34,6 @@ SPECIAL = [
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (1, 1), (17, 3), (2, 3, 5)]
 
 
-RANDOM = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "dropout", "multinomial"}
-
-
 # running a case -----------------------------------------------------------------------------------
 def tensors(case: Case, arrays: Any, backend: str, grad: bool = False) -> Any:
     """The arrays among the inputs as tensors; with `grad`, differentiable ones require it."""
@@ -135,8 +132,9 @@ def close(got: Any, expected: Any, case: Case, dtype: str | None = None) -> None
         f"shape {values.shape}, expected {np.shape(expected)}"
     )
     rtol, atol = TOLERANCE[dtype or str(values.dtype)]
-    with np.errstate(all="ignore"):
-        expected = np.asarray(expected).astype(values.dtype)
+    if values.dtype.kind == "f":  # float32 cannot hold all that the reference holds
+        with np.errstate(all="ignore"):
+            expected = np.asarray(expected).astype(values.dtype)
     np.testing.assert_allclose(values, expected, rtol * case.loose, atol * case.loose)
 
 
@@ -209,7 +207,7 @@ def values_agree_with_the_python_backend(case: Case, backend: str) -> None:
         all_close(got, [y.numpy() for y in expected], case)
 
 
-@check(lambda case: case.subject in RANDOM)
+@check(lambda case: case.random)
 def random_numbers_equal_the_python_backend_to_the_bit(case: Case, backend: str) -> None:
     for dtype in case.dtypes:
         got, expected = (run(case, case.arrays(dtype), name) for name in (backend, "python"))

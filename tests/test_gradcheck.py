@@ -117,5 +117,6 @@ def test_float32_is_refused() -> None:
 
 
 def test_some_input_must_want_a_gradient() -> None:
-    with pytest.raises(etude.errors.GradError, match=r"\[gradgradcheck\] expected an input that requires a grad"):
+    words = r"\[gradgradcheck\] expected an input that requires a grad"
+    with pytest.raises(etude.errors.GradError, match=words):
         etude.gradgradcheck(lambda x: x * 2, etude.ones(2, dtype=etude.float64))
