@@ -48,17 +48,18 @@ def scaled_dot_product_attention(
     _check(q, k, v, attn_mask, is_causal)
     if enable_gqa:
         k, v = _repeated(k, q), _repeated(v, q)
-    scores = _mm(q, k, False, True) * (1.0 / sqrt(max(q.shape[-1], 1)) if scale is None else scale)
     if is_causal:
-        attn_mask = tril(_tensor.ones(scores.shape[-2:], dtype=bool_, backend=q.backend))
-    if attn_mask is None:
-        weights = softmax(scores, -1)
-    else:
-        weights = _masked_softmax(scores, attn_mask)
-    return matmul(dropout(weights, dropout_p), v)
+        size = (q.shape[-2], k.shape[-2])
+        attn_mask = tril(_tensor.ones(size, dtype=bool_, backend=q.backend))
+    return matmul(dropout(attention_weights(q, k, attn_mask, scale), dropout_p), v)
 
 
-def _masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    """softmax(q k^T scale + mask), and 0 for a query that may look nowhere."""
+    factor = 1.0 / sqrt(max(q.shape[-1], 1)) if scale is None else scale
+    scores = _mm(q, k, False, True) * factor
+    if mask is None:
+        return softmax(scores, -1)
     if mask.dtype is bool_:
         scores = select(mask, scores, -inf)
     else:
@@ -73,7 +74,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -
             ShapeError,
             OP,
             f"expected query (..., L, E), key (..., S, E) and value (..., S, V), got {q.shape}, "
-            f"{k.shape} and {v.shape}",
+            f"{k.shape} and {v.shape}; "
+            "give query and key one E, key and value one S",
         )
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise fail(
@@ -97,7 +99,8 @@ def _repeated(x: Tensor, query: Tensor) -> Tensor:
             ShapeError,
             OP,
             "expected heads at axis -3, with a multiple of key and value heads in the query, got "
-            f"query {query.shape} and key or value {x.shape}",
+            f"query {query.shape} and key or value {x.shape}; "
+            "repeat the heads of key and value",
         )
     times = query.shape[-3] // max(x.shape[-3], 1)
     *lead, heads, length, size = x.shape
