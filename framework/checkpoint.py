@@ -14,6 +14,7 @@ from typing import Any
 
 from . import weights
 from .errors import BadFile, DTypeError, fail
+from .guard import came
 from .tensor import Tensor
 
 FORMAT = "etude checkpoint 1"
@@ -28,7 +29,8 @@ def save(state: Any, path: str | Path) -> Path:
     """
     tensors: dict[str, Tensor] = {}
     plain = _pack(state, tensors, "state")
-    facts = {"format": FORMAT, "state": json.dumps(plain)}
+    # One entry, because several are written in any order, and equal states give equal files.
+    facts = {"etude": json.dumps({"format": FORMAT, "state": plain})}
     return weights.save(tensors, path, facts)
 
 
@@ -38,16 +40,16 @@ def load(path: str | Path, backend: Any = None) -> Any:
     Raises BadFile if the file is missing, damaged, or not a checkpoint.
     """
     facts = weights.load_metadata(path)
-    if facts.get("format") != FORMAT or "state" not in facts:
-        raise fail(
-            BadFile,
-            "checkpoint.load",
-            f"{path} holds weights but is no checkpoint (expected format {FORMAT!r}, got "
-            f"{facts.get('format')!r}); use etude.weights.load for weights",
-        )
-    tensors = weights.load(path, backend)
     try:
-        return _unpack(json.loads(facts["state"]), tensors)
+        content = json.loads(facts.get("etude", "{}"))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise fail(
+                BadFile,
+                "checkpoint.load",
+                f"{path} holds weights but is no checkpoint of the format {FORMAT!r}; use "
+                "etude.weights.load for weights",
+            )
+        return _unpack(content["state"], weights.load(path, backend))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise fail(
             BadFile,
@@ -74,8 +76,8 @@ def _pack(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
     raise fail(
         DTypeError,
         "checkpoint.save",
-        f"cannot store {name}, a {type(value).__name__}; expected Tensors, numbers, text, None, "
-        "and dicts, lists and tuples of them",
+        f"expected Tensors, numbers, text, None, and dicts, lists and tuples of them, got "
+        f"{name}, {came(value)}; convert it to one of them",
     )
 
 

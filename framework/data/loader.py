@@ -44,6 +44,7 @@ class DataLoader:
     """Iterate over a dataset in batches; each pass is an epoch with an order of its own.
 
         >>> import etude
+        >>> from etude.framework.data import TensorDataset
         >>> loader = DataLoader(TensorDataset(etude.arange(6)), batch_size=4)
         >>> [x for x, in loader]
         [tensor([0, 1, 2, 3]), tensor([4, 5])]
@@ -72,7 +73,11 @@ class DataLoader:
         backend: Any = None,
     ) -> None:
         if not isinstance(batch_size, int) or batch_size < 1:
-            raise fail(ArgumentError, "DataLoader", f"expected batch_size >= 1, got {batch_size!r}")
+            raise fail(
+                ArgumentError,
+                "DataLoader",
+                f"expected batch_size >= 1, got {batch_size!r}; use 1 for single samples",
+            )
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -103,7 +108,11 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Sample]:
         epoch, self.epoch = self.epoch, self.epoch + 1
-        for batch in self.plan(epoch):
+        return self.batches(epoch)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Sample]:
+        """The batches of an epoch from number `start` on: how a resumed run goes on."""
+        for batch in self.plan(epoch)[start:]:
             parts = fetch(self.dataset, batch, self.transform)
             if self.backend is not None:
                 parts = tuple(t.to(self.backend) for t in parts)
