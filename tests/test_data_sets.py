@@ -97,17 +97,17 @@ HEAD = b"\0\0\x08\x01\0\0\0\x05"
 BAD_FILES = [
     ("empty", b"", "got nothing"),
     ("short", b"\0\0\x08", "got 00 00 08"),
-    ("text", b"<html>not found</html>", "is not an IDX file"),
-    ("floats", b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "is not an IDX file of bytes"),
+    ("text", b"<html>not found</html>", "to be an IDX file"),
+    ("floats", b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0", "to be an IDX file of bytes"),
     ("axes", b"\0\0\x08\x00", "1 to 4 axes"),
     ("half a head", b"\0\0\x08\x03\0\0\0\x05", "impossible shape"),
     ("huge", b"\0\0\x08\x03" + b"\xff" * 12, "impossible shape"),
     ("cut", HEAD + b"1234", "holds only 4"),
     ("long", HEAD + b"123456", "holds more"),
-    ("gz", b"not gzip", "not a whole gzip file"),
-    ("cut gz", gzip.compress(HEAD + b"12345")[:-6], "not a whole gzip file"),
+    ("gz", b"not gzip", "to be a whole gzip file"),
+    ("cut gz", gzip.compress(HEAD + b"12345")[:-6], "to be a whole gzip file"),
     ("bomb gz", gzip.compress(HEAD + b"\0" * 10**6), "holds more"),
-    ("broken gz", gzip.compress(HEAD + b"12345")[:10] + b"\xff" * 20, "not a whole gzip file"),
+    ("broken gz", gzip.compress(HEAD + b"12345")[:10] + b"\xff" * 20, "to be a whole gzip file"),
 ]
 
 

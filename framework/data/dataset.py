@@ -117,7 +117,11 @@ def random_split(
 
 def _counts(n: int, lengths: Sequence[Any]) -> list[int]:
     if any(length < 0 for length in lengths):
-        raise fail(ArgumentError, "random_split", f"expected no negative length, got {lengths}")
+        raise fail(
+            ArgumentError,
+            "random_split",
+            f"expected no negative length, got {lengths}; make every length 0 or more",
+        )
     if all(isinstance(length, int) for length in lengths) and sum(lengths) == n:
         return list(lengths)
     if not lengths or abs(sum(lengths) - 1.0) > 1e-6:
@@ -125,7 +129,8 @@ def _counts(n: int, lengths: Sequence[Any]) -> list[int]:
             ArgumentError,
             "random_split",
             f"expected lengths that add up to {n} samples, or fractions that add up to 1, "
-            f"got {list(lengths)}",
+            f"got {list(lengths)}; "
+            "change one of them",
         )
     counts = [floor(n * length) for length in lengths]
     for i in range(n - sum(counts)):

@@ -42,9 +42,15 @@ def read_idx(path: str | Path) -> Any:
     except BadFile:
         raise
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise fail(BadFile, "mnist", f"{path} is not a whole gzip file ({error})") from None
+        raise fail(
+            BadFile,
+            "mnist",
+            f"expected {path} to be a whole gzip file, got {error}; fetch it again",
+        ) from None
     except OSError as error:
-        raise fail(BadFile, "mnist", f"cannot read {path}: {error.strerror or error}") from None
+        raise fail(
+            BadFile, "mnist", f"cannot read {path}: {error.strerror or error}; check the path"
+        ) from None
     if len(data) != prod(shape):
         had = "more" if len(data) > prod(shape) else f"only {len(data)}"
         raise fail(
@@ -61,8 +67,8 @@ def _read_shape(path: str | Path, file: Any) -> tuple[int, ...]:
         raise fail(
             BadFile,
             "mnist",
-            f"{path} is not an IDX file of bytes: expected it to begin with 00 00 08 and 1 to 4 "
-            f"axes, got {head.hex(' ') or 'nothing'}",
+            f"expected {path} to be an IDX file of bytes, which begins with 00 00 08 and 1 to 4 "
+            f"axes, got {head.hex(' ') or 'nothing'}; fetch it again",
         )
     sizes = file.read(4 * head[3])
     shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
@@ -98,7 +104,8 @@ def _part(root: Path, name: str) -> tuple[Tensor, Tensor]:
             BadFile,
             "mnist",
             f"expected {name} images (N, H, W) with as many labels (N,), "
-            f"got {images.shape} and {labels.shape}",
+            f"got {images.shape} and {labels.shape}; "
+            "fetch both files of the set again",
         )
     x = tensor(images.astype("float32") / 255.0, backend="numpy").unsqueeze(1)
     return x, tensor(labels.astype("int64"), backend="numpy")

@@ -48,7 +48,8 @@ def _per_channel(value: Any, x: Tensor) -> Tensor:
         raise fail(
             ShapeError,
             "Normalize",
-            f"expected one number or one for each of {x.shape[1]} channels, got shape {v.shape}",
+            f"expected one number or one for each of {x.shape[1]} channels, got shape {v.shape}; "
+            "give one for each channel",
         )
     return v.reshape(-1, 1, 1)
 
@@ -66,7 +67,11 @@ class Resize:
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         _check("Resize", x)
         if min(self.size) < 1:
-            raise fail(ArgumentError, "Resize", f"expected a size of at least 1, got {self.size}")
+            raise fail(
+                ArgumentError,
+                "Resize",
+                f"expected a size of at least 1, got {self.size}; use a size of 1 or more",
+            )
         rows = tensor(_weights(x.shape[2], self.size[0]), dtype=x.dtype, backend=x.backend)
         columns = tensor(_weights(x.shape[3], self.size[1]), dtype=x.dtype, backend=x.backend)
         return matmul(matmul(rows, x), columns.T)
