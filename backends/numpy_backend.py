@@ -114,7 +114,8 @@ class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, Nu
     def where(self, condition: Buffer, a: Any, b: Any, out: Buffer = None) -> Buffer:
         if condition.size > FEW:
             return select(condition, a, b, out)
-        return stored(np.where(condition, a, b), out)
+        dtype = (a if isinstance(a, np.ndarray) else b).dtype
+        return stored(np.where(condition, a, b).astype(dtype, copy=False), out)
 
     @quietly
     def cast(self, x: Buffer, dtype: str, out: Buffer = None) -> Buffer:
