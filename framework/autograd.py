@@ -232,6 +232,13 @@ class _Sweep:
 
     def run(self) -> None:
         """Visit every waiting node, newest first: all its consumers are newer, so they are done."""
+        before = visiting.get()
+        try:
+            self._visit_all()
+        finally:
+            visiting.set(before)
+
+    def _visit_all(self) -> None:
         while self.waiting:
             node = heapq.heappop(self.waiting)[1]
             g = self.arrived.pop(node)

@@ -20,8 +20,8 @@ def _leaf(op: str, t: Tensor) -> None:
         raise fail(
             GradError,
             op,
-            f"a tensor {t.shape} computed by {t.node.op.name!r} cannot be copied with its graph; "
-            "copy x.detach()",
+            f"expected a leaf, got a result {t.shape} of {t.node.op.name!r}, whose graph cannot be "
+            "copied; copy x.detach()",
         )
 
 

@@ -50,8 +50,8 @@ def _inputs(node: Node) -> tuple[Tensor, ...]:
         raise fail(
             GradError,
             "explain",
-            f"the graph through {node.op.name!r} was already freed by backward(); call explain() "
-            "before it, or backward(retain_graph=True)",
+            f"expected a graph that backward() has not freed, got one through {node.op.name!r}; "
+            "call explain() before it, or backward(retain_graph=True)",
         )
     return node.inputs
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import tensor as _tensor
 from .errors import DTypeError, fail
+from .guard import came
 from .host import from_data
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def from_dlpack(ext_tensor: Any, *, copy: bool | None = None, backend: Any = Non
         raise fail(
             DTypeError,
             "from_dlpack",
-            f"cannot take this {type(ext_tensor).__name__}: {error}; expected an array in host "
-            "memory that needs no gradient (x.detach().cpu())",
+            f"expected an array in host memory that needs no gradient, got {came(ext_tensor)} "
+            f"({error}); use x.detach().cpu()",
         ) from None
     if copy is not False:
         return _tensor.tensor(array, backend=backend)

@@ -25,7 +25,7 @@ __all__ = ["Tensor", "arange", "as_backend", "eye", "full", "ones", "tensor", "z
 Flag = bool  # inside the class `bool` and `int` are methods
 Whole = int
 Real = float
-NO_AXES = "expected at least one axis, got a 0-d tensor"
+NO_AXES = "expected at least one axis, got a 0-d tensor; use .item() for its value"
 
 
 class Tensor:
@@ -84,12 +84,12 @@ class Tensor:
 
     def __len__(self) -> Whole:
         if not self.shape:
-            raise fail(ShapeError, "len", f"{NO_AXES}; use .item() for its value")
+            raise fail(ShapeError, "len", NO_AXES)
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
-            raise fail(ShapeError, "iter", f"{NO_AXES}; use .item() for its value")
+            raise fail(ShapeError, "iter", NO_AXES)
         return iter(F.unbind(self, 0))
 
     def __repr__(self) -> str:
@@ -130,7 +130,9 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: Flag | None = None) -> Any:
         view = self.numpy()
         if copy is False and dtype is not None and dtype != view.dtype:
-            raise ValueError(f"[__array__] cannot convert {self.dtype} to {dtype} without a copy")
+            raise ValueError(
+                f"[numpy] expected no copy, got {self.dtype} for {dtype}; pass copy=None"
+            )
         if copy is None or copy:
             return view.astype(view.dtype if dtype is None else dtype, copy=True)
         return view

@@ -71,7 +71,7 @@ LOSSES = [
         ShapeError,
         "(2,)",
         "float32",
-        "whole numbers",
+        "labels are int64",
     ),
     Wrong(
         "cross_entropy bool labels", lambda: F.cross_entropy(SCORES, x(2) > 0), DTypeError, "bool"
@@ -93,7 +93,7 @@ LOSSES = [
     Wrong(
         "cross_entropy scalar logits",
         lambda: F.cross_entropy(etude.tensor(1.0), etude.tensor(0)),
-        DTypeError,
+        ShapeError,
         "()",
     ),
     Wrong(
@@ -169,7 +169,10 @@ DRAWS = [
     Wrong("rand of whole numbers", lambda: etude.rand(2, dtype=etude.int64), DTypeError, "int64"),
     Wrong("randn a string", lambda: etude.randn("2"), ArgumentError, "'2'"),
     Wrong(
-        "randn unknown backend", lambda: etude.randn(2, backend="cudda"), ArgumentError, "'cudda'"
+        "backend unknown for randn",
+        lambda: etude.randn(2, backend="cudda"),
+        ArgumentError,
+        "'cudda'",
     ),
     Wrong(
         "randint bounds in the wrong order",

@@ -145,7 +145,7 @@ LAYOUT = [
     Wrong("expand an axis of 3", lambda: x().expand(2, 6), ShapeError, "(2, 3)", "(2, 6)"),
     Wrong("expand to fewer axes", lambda: x().expand(3), ShapeError, "(3,)"),
     Wrong("expand -1 in front", lambda: x(3).expand(-1, 3), ArgumentError, "(-1, 3)"),
-    Wrong("expand by a string", lambda: x(1).expand("a"), ArgumentError, "'a'"),
+    Wrong("expand by a string", lambda: x(1).expand("a"), CallError, "'a'"),
     Wrong("unsqueeze axis out of range", lambda: x().unsqueeze(4), IndexOutOfRange, "got 4"),
     Wrong("squeeze axis out of range", lambda: x().squeeze(2), IndexOutOfRange, "got 2"),
     Wrong("flatten in the wrong order", lambda: x().flatten(1, 0), ArgumentError, "1 and 0"),

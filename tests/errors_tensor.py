@@ -200,7 +200,7 @@ READING = [
     Wrong("size of a named axis", lambda: x().size("rows"), ArgumentError, "'rows'"),
     Wrong("to unknown backend", lambda: x().to("nunpy"), ArgumentError, "'nunpy'", "numpy"),
     Wrong("to unknown dtype", lambda: x().to("float46"), ArgumentError, "'float46'", "float64"),
-    Wrong("to a number", lambda: x().to(3), DTypeError, "got 3"),
+    Wrong("to a number", lambda: x().to(3), DTypeError, "the number 3"),
     Wrong("to unknown argument", lambda: x().to(device="cuda"), CallError, "'device'"),
     Wrong("type_as a name", lambda: x().type_as("float64"), CallError, "the string 'float64'"),
 ]

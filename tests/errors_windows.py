@@ -80,7 +80,9 @@ CONVOLUTION = [
     Wrong("conv2d misspelt argument", conv(strides=2), CallError, "'strides'", "'stride'"),
     Wrong("conv2d of bools", lambda: F.conv2d(IMAGES > 0, KERNELS > 0), DTypeError, "bool"),
     Wrong("conv1d images", lambda: F.conv1d(IMAGES, x(4, 3, 3)), ShapeError, "(2, 3, 8, 8)"),
-    Wrong("conv3d images", lambda: F.conv3d(IMAGES, x(4, 3, 3, 3, 3)), ShapeError, "(1, 2, 3, 8, 8)"),
+    Wrong(
+        "conv3d images", lambda: F.conv3d(IMAGES, x(4, 3, 3, 3, 3)), ShapeError, "(1, 2, 3, 8, 8)"
+    ),
     Wrong(
         "conv_transpose2d other channels",
         lambda: F.conv_transpose2d(IMAGES, x(4, 3, 3, 3)),
@@ -251,7 +253,10 @@ NORMS = [
         "3",
     ),
     Wrong(
-        "norm normalize axis out of range", lambda: F.normalize(x(2, 3), dim=2), IndexOutOfRange, "got 2"
+        "norm normalize axis out of range",
+        lambda: F.normalize(x(2, 3), dim=2),
+        IndexOutOfRange,
+        "got 2",
     ),
 ]
 

@@ -27,7 +27,9 @@ LARGEST = {"float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
 def positive(input: Tensor) -> Tensor:
     """+x, which is x; bool has no sign."""
     if input.dtype is bool_:
-        raise fail(DTypeError, "positive", "does not take bool; convert with .to(etude.int64)")
+        raise fail(
+            DTypeError, "positive", "expected numbers, got bool; convert with .to(etude.int64)"
+        )
     return input
 
 

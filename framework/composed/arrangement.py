@@ -57,7 +57,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
         return reshape(roll(reshape(input, -1), moves[0], 0), input.shape)
     if len(axes) != len(moves):
         raise fail(
-            ArgumentError, "roll", f"expected a shift for each axis, got {shifts} and dims {dims}"
+            ArgumentError,
+            "roll",
+            f"expected a shift for each axis, got {shifts} and dims {dims}; "
+            "give as many shifts as dims",
         )
     y = input
     for shift, dim in zip(moves, axes, strict=True):
@@ -72,24 +75,32 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
 def fliplr(input: Tensor) -> Tensor:
     """Columns in reverse order: flip along axis 1."""
     if len(input.shape) < 2:
-        raise fail(ShapeError, "fliplr", f"expected at least two axes, got {input.shape}")
+        raise fail(
+            ShapeError,
+            "fliplr",
+            f"expected at least two axes, got {input.shape}; unsqueeze it first",
+        )
     return flip(input, 1)
 
 
 def flipud(input: Tensor) -> Tensor:
     """Rows in reverse order: flip along axis 0."""
     if not input.shape:
-        raise fail(ShapeError, "flipud", "expected at least one axis, got a 0-d tensor")
+        raise fail(
+            ShapeError, "flipud", "expected at least one axis, got a 0-d tensor; reshape it to (1,)"
+        )
     return flip(input, 0)
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """A turn by k * 90 degrees in the plane of two axes, from the first towards the second."""
     if len(dims) != 2:
-        raise fail(ArgumentError, "rot90", f"expected two axes, got {tuple(dims)}")
+        raise fail(ArgumentError, "rot90", f"expected two axes, got {tuple(dims)}; use (0, 1)")
     a, b = (check_axis("rot90", d, len(input.shape)) for d in dims)
     if a == b:
-        raise fail(ArgumentError, "rot90", f"expected two different axes, got {tuple(dims)}")
+        raise fail(
+            ArgumentError, "rot90", f"expected two different axes, got {tuple(dims)}; use (0, 1)"
+        )
     turns = k % 4
     if turns == 0:
         return input
@@ -125,7 +136,11 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One axis as several, row by row; one of the sizes may be -1."""
     axis = check_axis("unflatten", dim, len(input.shape))
     if not input.shape:
-        raise fail(ShapeError, "unflatten", "expected at least one axis, got a 0-d tensor")
+        raise fail(
+            ShapeError,
+            "unflatten",
+            "expected at least one axis, got a 0-d tensor; reshape it to (1,)",
+        )
     parts = resolve_reshape("unflatten", (input.shape[axis],), (tuple(sizes),))
     return reshape(input, (*input.shape[:axis], *parts, *input.shape[axis + 1 :]))
 
@@ -161,7 +176,11 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """
     xs = [reshape(x, -1) for x in each("meshgrid", tensors)]
     if indexing not in ("ij", "xy"):
-        raise fail(ArgumentError, "meshgrid", f"expected indexing 'ij' or 'xy', got {indexing!r}")
+        raise fail(
+            ArgumentError,
+            "meshgrid",
+            f"expected indexing 'ij' or 'xy', got {indexing!r}; use 'ij' for matrices",
+        )
     shape = tuple(x.shape[0] for x in xs)
     grids = []
     for axis, x in enumerate(xs):
@@ -183,7 +202,10 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     """All ways to take r elements of a vector, in order: (count, r)."""
     if len(input.shape) != 1 or r < 0:
         raise fail(
-            ArgumentError, "combinations", f"expected a vector and r >= 0, got {input.shape}, {r}"
+            ArgumentError,
+            "combinations",
+            f"expected a vector and r >= 0, got {input.shape}, {r}; "
+            "flatten the tensor, and give r as 0 or more",
         )
     choose = combinations_with_replacement if with_replacement else _combinations
     rows = list(choose(range(input.shape[0]), r)) if r else []
@@ -198,7 +220,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     n = len(x.shape) + 1
     a, b = check_axis("diag_embed", dim1, n), check_axis("diag_embed", dim2, n)
     if a == b:
-        raise fail(ArgumentError, "diag_embed", f"expected two different axes, got {dim1}, {dim2}")
+        raise fail(
+            ArgumentError,
+            "diag_embed",
+            f"expected two different axes, got {dim1}, {dim2}; use 0 and 1",
+        )
     side = x.shape[-1] + abs(offset)
     rest = iter(x.shape[:-1])
     shape = tuple(side if i in (a, b) else next(rest) for i in range(n))
@@ -212,7 +238,12 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix that has this vector as its diagonal."""
     if len(input.shape) not in (1, 2):
-        raise fail(ShapeError, "diag", f"expected a vector or a matrix, got {input.shape}")
+        raise fail(
+            ShapeError,
+            "diag",
+            f"expected a vector or a matrix, got {input.shape}; "
+            "use diagonal or diag_embed for more axes",
+        )
     return diag_embed(input, diagonal) if len(input.shape) == 1 else _diagonal(input, diagonal)
 
 

@@ -25,7 +25,11 @@ def check_reduction(op: str, reduction: str, also: tuple[str, ...] = ()) -> None
     """Raise for a name that is no reduction."""
     if reduction not in ("mean", "sum", "none", *also):
         names = ", ".join(map(repr, ("mean", "sum", *also)))
-        raise fail(ArgumentError, op, f"expected reduction {names} or 'none', got {reduction!r}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected reduction {names} or 'none', got {reduction!r}; use 'mean'",
+        )
 
 
 def reduced(op: str, losses: Tensor, reduction: str) -> Tensor:

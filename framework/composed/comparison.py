@@ -26,7 +26,11 @@ def isclose(
     nan is close to nothing, unless `equal_nan`.
     """
     if rtol < 0 or atol < 0:
-        raise fail(ArgumentError, "isclose", f"expected rtol and atol >= 0, got {rtol} and {atol}")
+        raise fail(
+            ArgumentError,
+            "isclose",
+            f"expected rtol and atol >= 0, got {rtol} and {atol}; use their absolute values",
+        )
     dtype = promote(input.dtype, other.dtype)
     a, b = cast(input, dtype), cast(other, dtype)
     same = e.EQ(a, b)

@@ -107,7 +107,11 @@ def _dropped(
     if ranks is not None:
         if own not in ranks:
             few, many = ranks
-            raise fail(ShapeError, op, f"expected x of {few} or {many} axes, got {x.shape}")
+            raise fail(
+                ShapeError,
+                op,
+                f"expected x of {few} or {many} axes, got {x.shape}; reshape or unsqueeze it",
+            )
         own = ranks[own]
     if not training or p == 0.0:
         return x

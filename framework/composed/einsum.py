@@ -58,7 +58,8 @@ def _parse(equation: str, tensors: list[Tensor]) -> tuple[list[Labels], Labels |
         raise fail(
             ArgumentError,
             OP,
-            f"{equation!r} has {len(terms)} terms, expected one for each operand, {len(tensors)}",
+            f"{equation!r} has {len(terms)} terms, expected one for each operand, {len(tensors)}; "
+            "put a comma between the terms",
         )
     return terms, _split(right, equation) if arrow else None
 
@@ -70,7 +71,8 @@ def _split(term: str, equation: str) -> Labels:
         raise fail(
             ArgumentError,
             OP,
-            f"expected letters, one '...' a term, ',' and '->', got {term!r} in {equation!r}",
+            f"expected letters, one '...' a term, ',' and '->', got {term!r} in {equation!r}; "
+            "write it as in 'ij,jk->ik'",
         )
     return labels
 
@@ -80,7 +82,11 @@ def _from_lists(given: tuple[Any, ...]) -> tuple[list[Tensor], list[Labels], Lab
 
     def letters(labels: Any) -> Labels:
         if any(n is not Ellipsis and not 0 <= n < len(ascii_letters) for n in labels):
-            raise fail(ArgumentError, OP, f"expected labels 0 ... 51 or ..., got {labels}")
+            raise fail(
+                ArgumentError,
+                OP,
+                f"expected labels 0 ... 51 or ..., got {labels}; use whole numbers below 52",
+            )
         return ["..." if n is Ellipsis else ascii_letters[n] for n in labels]
 
     pairs = len(given) // 2
@@ -97,8 +103,8 @@ def _labelled(term: Labels, x: Tensor) -> Labels:
         raise fail(
             ShapeError,
             OP,
-            f"the term {''.join(term)!r} has {len(named)} labels for an operand of "
-            f"{len(x.shape)} axes {x.shape}; add labels, or '...'",
+            f"expected a label for each of the {len(x.shape)} axes of {x.shape}, got "
+            f"{''.join(term)!r}; add labels, or '...'",
         )
     dots = [f".{i}" for i in range(free - 1, -1, -1)]
     at = term.index("...") if "..." in term else 0
@@ -116,7 +122,8 @@ def _output(output: Labels | None, labels: list[Labels]) -> Labels:
             raise fail(
                 ArgumentError,
                 OP,
-                f"the output's label {label!r} must occur in an operand, and once in the output",
+                f"expected every label of the output in an operand, and once, got {label!r}; "
+                "leave it out",
             )
     return wanted
 
@@ -135,8 +142,8 @@ def _prepared(tensors: list[Tensor], labels: list[Labels]) -> list[Part]:
                 raise fail(
                     ShapeError,
                     OP,
-                    f"label {label!r} is an axis of size {known} and one of size {n}; "
-                    "expected equal sizes or 1",
+                    f"expected equal sizes or 1 for label {label!r}, got {known} and {n}; "
+                    "use another label for one of them",
                 )
             if known == 1:
                 sizes[label] = n

@@ -38,9 +38,14 @@ def embedding(
     op = "embedding"
     indices = as_indices(op, input, weight)
     if len(weight.shape) != 2:
-        raise fail(ShapeError, op, f"expected a weight (V, D), got {weight.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected a weight (V, D), got {weight.shape}; "
+            "give it one row of D numbers for each index",
+        )
     if sparse:
-        raise fail(ArgumentError, op, "gradients are dense, got sparse=True; use sparse=False")
+        raise fail(ArgumentError, op, "expected sparse=False, got True; gradients are dense here")
     rows = weight.shape[0]
     check_indices(op, indices, rows)
     if max_norm is not None:
@@ -56,7 +61,7 @@ def embedding(
         raise fail(
             IndexOutOfRange,
             op,
-            f"padding_idx {padding_idx} is no row of a weight {weight.shape}; "
+            f"expected padding_idx to name a row of {weight.shape}, got {padding_idx}; "
             f"use {-rows} ... {rows - 1}",
         )
     return select((indices == padding_idx % rows).unsqueeze(-1), y.detach(), y)

@@ -39,7 +39,8 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
             ShapeError,
             "affine_grid",
             "expected theta (N, 2, 3) for size (N, C, H, W) or (N, 3, 4) for (N, C, D, H, W), got "
-            f"theta {theta.shape} and size {tuple(size)}",
+            f"theta {theta.shape} and size {tuple(size)}; "
+            "give both one N and one number of axes",
         )
     shape = tuple(size[2:])
     columns = []
@@ -75,22 +76,29 @@ def grid_sample(
             ShapeError,
             op,
             "expected x (N, C, H, W) and grid (N, H', W', 2), or (N, C, D, H, W) and "
-            f"(N, D', H', W', 3), got {input.shape} and {grid.shape}",
+            f"(N, D', H', W', 3), got {input.shape} and {grid.shape}; "
+            "give both one N and one number of axes",
         )
     if mode not in MODES or (mode == "bicubic" and rank == 3):
         raise fail(
             ArgumentError,
             op,
-            f"expected mode 'bilinear', 'nearest' or, in 2-d, 'bicubic', got {mode!r}",
+            f"expected mode 'bilinear', 'nearest' or, in 2-d, 'bicubic', got {mode!r}; "
+            "use 'bilinear'",
         )
     if padding_mode not in PADDINGS:
         raise fail(
             ArgumentError,
             op,
-            f"expected padding_mode 'zeros', 'border' or 'reflection', got {padding_mode!r}",
+            f"expected padding_mode 'zeros', 'border' or 'reflection', got {padding_mode!r}; "
+            "use 'zeros'",
         )
     if 0 in input.shape[2:]:
-        raise fail(ShapeError, op, f"expected an image with pixels, got {input.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected an image with pixels, got {input.shape}; leave empty images out",
+        )
     align = bool(align_corners)
     taps = []
     for place, size in zip(unbind(grid, -1)[::-1], input.shape[2:], strict=True):

@@ -80,10 +80,16 @@ def repeat_interleave(
             ArgumentError,
             op,
             f"expected a whole number >= 0 for each of the {size} slices along axis {axis}, "
-            f"got {listed}",
+            f"got {listed}; "
+            "give one number for all, or one for each",
         )
     if output_size is not None and output_size != sum(counts):
-        raise fail(ArgumentError, op, f"expected output_size {sum(counts)}, got {output_size}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected output_size {sum(counts)}, got {output_size}; "
+            "leave it out to have it worked out",
+        )
     return index_select(x, axis, [i for i, c in enumerate(counts) for _ in range(c)])
 
 
@@ -92,7 +98,7 @@ def each(op: str, tensors: Any) -> list[Tensor]:
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tensors[0]
     if not tensors:
-        raise fail(ArgumentError, op, "expected at least one tensor, got none")
+        raise fail(ArgumentError, op, "expected at least one tensor, got none; give one or more")
     return list(tensors)
 
 
@@ -150,7 +156,11 @@ def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of a larger one, zeros elsewhere; vectors are rows."""
     xs = [atleast_2d(x) for x in each("block_diag", tensors)]
     if any(len(x.shape) > 2 for x in xs):
-        raise fail(ShapeError, "block_diag", f"expected matrices, got {[x.shape for x in tensors]}")
+        raise fail(
+            ShapeError,
+            "block_diag",
+            f"expected matrices, got {[x.shape for x in tensors]}; reshape each to two axes",
+        )
     width, before, rows = sum(x.shape[1] for x in xs), 0, []
     for x in xs:
         left, right = (
@@ -171,12 +181,18 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 def _cut(op: str, x: Tensor, cuts: Any, dim: int) -> tuple[Tensor, ...]:
     axis = check_axis(op, dim, len(x.shape))
     if not x.shape:
-        raise fail(ShapeError, op, "expected at least one axis, got a 0-d tensor")
+        raise fail(
+            ShapeError, op, "expected at least one axis, got a 0-d tensor; reshape it to (1,)"
+        )
     size = x.shape[axis]
     given = cuts.tolist() if isinstance(cuts, _tensor.Tensor) else cuts
     if isinstance(given, int):
         if given <= 0:
-            raise fail(ArgumentError, op, f"expected a positive number of sections, got {given}")
+            raise fail(
+                ArgumentError,
+                op,
+                f"expected a positive number of sections, got {given}; use 1 for a single part",
+            )
         places = [i * (size // given) + min(i, size % given) for i in range(given + 1)]
         return tuple(narrow(x, axis, a, b - a) for a, b in pairwise(places))
     bounds = [None, *(_whole(i) for i in given), None]
@@ -187,10 +203,15 @@ def _cut(op: str, x: Tensor, cuts: Any, dim: int) -> tuple[Tensor, ...]:
 
 def _equal_cut(op: str, x: Tensor, cuts: Any, least: int, dim: int) -> tuple[Tensor, ...]:
     if len(x.shape) < least:
-        raise fail(ShapeError, op, f"expected at least {least} axes, got {x.shape}")
+        raise fail(
+            ShapeError, op, f"expected at least {least} axes, got {x.shape}; unsqueeze it first"
+        )
     if isinstance(cuts, int) and cuts > 0 and x.shape[dim] % cuts:
         raise fail(
-            ArgumentError, op, f"{cuts} sections do not divide axis {dim} of size {x.shape[dim]}"
+            ArgumentError,
+            op,
+            f"expected sections that divide {x.shape[dim]}, the size of axis {dim}, got {cuts}; "
+            "use tensor_split for unequal parts",
         )
     return _cut(op, x, cuts, dim)
 
@@ -224,7 +245,8 @@ def unfold_axis(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise fail(
             ArgumentError,
             "unfold",
-            f"expected 0 <= size <= {n} and step >= 1, got size {size} and step {step}",
+            f"expected 0 <= size <= {n} and step >= 1, got size {size} and step {step}; "
+            "use a smaller size",
         )
     if not input.shape:
         return reshape(input, 1) if size else getitem(reshape(input, 1), slice(0, 0))

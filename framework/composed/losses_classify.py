@@ -43,14 +43,18 @@ def cross_entropy(
     x = float_tensor(op, input)
     check_reduction(op, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise fail(ArgumentError, op, f"expected label_smoothing in [0, 1], got {label_smoothing}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected label_smoothing in [0, 1], got {label_smoothing}; use 0 for none",
+        )
     _check_shapes(op, x, target, weight, target.dtype.is_floating_point)
     if target.dtype.is_floating_point:
         if ignore_index >= 0:
             raise fail(
                 ArgumentError,
                 op,
-                f"ignore_index {ignore_index} needs a target of labels, got {target.dtype} "
+                f"expected labels with ignore_index {ignore_index}, got {target.dtype} "
                 "probabilities; leave it out, or pass int64 labels",
             )
         return _soft(x, target, weight, reduction, label_smoothing)
@@ -89,12 +93,20 @@ def _check_shapes(
     op: str, x: Tensor, target: Tensor, weight: Tensor | None, probabilities: bool
 ) -> None:
     if not x.shape:
-        raise fail(ShapeError, op, "expected an input (N, C), (N, C, d1, ...) or (C,), got ()")
+        raise fail(
+            ShapeError,
+            op,
+            "expected an input (N, C), (N, C, d1, ...) or (C,), got (); "
+            "give it one score for each class",
+        )
     axis = 0 if len(x.shape) == 1 else 1
     classes = x.shape[axis]
     if weight is not None and weight.shape != (classes,):
         raise fail(
-            ShapeError, op, f"expected a weight ({classes},), one per class, got {weight.shape}"
+            ShapeError,
+            op,
+            f"expected a weight ({classes},), one per class, got {weight.shape}; "
+            "give one number for each class",
         )
     expected = x.shape if probabilities else x.shape[:axis] + x.shape[axis + 1 :]
     if target.shape != expected:

@@ -90,14 +90,15 @@ def multi_margin_loss(
     """
     op = "multi_margin_loss"
     if p not in (1, 2):
-        raise fail(ArgumentError, op, f"expected p = 1 or p = 2, got {p!r}")
+        raise fail(ArgumentError, op, f"expected p = 1 or p = 2, got {p!r}; use p=1")
     x = _rows(op, input)
     labels = as_indices(op, target, x)
     if labels.shape not in (input.shape[:-1], x.shape[:1]):
         raise fail(
             ShapeError,
             op,
-            f"expected labels {input.shape[:-1]} for input {input.shape}, got {target.shape}",
+            f"expected labels {input.shape[:-1]} for input {input.shape}, got {target.shape}; "
+            "give one label for each row of scores",
         )
     labels = labels.reshape(x.shape[0], 1)
     check_indices(op, labels, x.shape[1])
@@ -109,7 +110,8 @@ def multi_margin_loss(
             raise fail(
                 ShapeError,
                 op,
-                f"expected a weight ({x.shape[1]},), one per class, got {weight.shape}",
+                f"expected a weight ({x.shape[1]},), one per class, got {weight.shape}; "
+                "give one number for each class",
             )
         losses = losses * gather(weight, 0, labels.squeeze(1)).unsqueeze(1)
     others = one_hot(labels.squeeze(1), x.shape[1]) == 0
@@ -163,5 +165,9 @@ def _rows(op: str, input: Tensor) -> Tensor:
     """The input as (N, C); a number is one class."""
     x = float_tensor(op, input)
     if len(x.shape) > 2:
-        raise fail(ShapeError, op, f"expected an input (N, C) or (C,), got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected an input (N, C) or (C,), got {x.shape}; give one score for each class",
+        )
     return x if len(x.shape) == 2 else x.reshape(1, -1)

@@ -70,7 +70,9 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """
     x = float_tensor("pdist", input)
     if len(x.shape) != 2:
-        raise fail(ShapeError, "pdist", f"expected rows (N, D), got {x.shape}")
+        raise fail(
+            ShapeError, "pdist", f"expected rows (N, D), got {x.shape}; reshape it to two axes"
+        )
     if p < 0:
         raise fail(ArgumentError, "pdist", f"expected p >= 0, got {p}; use 2.0")
     n = x.shape[0]
@@ -98,7 +100,8 @@ def cosine_embedding_loss(
             ShapeError,
             op,
             f"expected inputs (N, D) with a target (N,), or (D,) with (), got {a.shape}, "
-            f"{b.shape} and {target.shape}",
+            f"{b.shape} and {target.shape}; "
+            "give the target one number for each pair of rows",
         )
     size = ((a * a).sum(axis) + COSINE_EPS) * ((b * b).sum(axis) + COSINE_EPS)
     cosine = (a * b).sum(axis) / e.SQRT(size)

@@ -40,19 +40,29 @@ def group_norm(
     op = "group_norm"
     x = float_tensor(op, input)
     if len(x.shape) < 2:
-        raise fail(ShapeError, op, f"expected x (N, C, ...), got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected x (N, C, ...), got {x.shape}; add a batch axis with x.unsqueeze(0)",
+        )
     if num_groups < 1 or x.shape[1] % num_groups:
         raise fail(
             ShapeError,
             op,
             f"expected num_groups that divides the {x.shape[1]} channels of x {x.shape}, got "
-            f"{num_groups}",
+            f"{num_groups}; "
+            "use 1 for one group",
         )
     fix = f"use num_channels={x.shape[1]}"
     check_parameters(op, x, x.shape[1:2], fix, weight=weight, bias=bias)
     size = prod(x.shape[1:]) // num_groups
     if x.shape[0] * size == 1:
-        raise fail(ShapeError, op, f"expected more than one value in a group, got x {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected more than one value in a group, got x {x.shape}; "
+            "use fewer groups or larger inputs",
+        )
     return affine(row_norm(x, (x.shape[0] * num_groups, size), None, None, eps), weight, bias)
 
 
@@ -76,7 +86,12 @@ def instance_norm(
     op = "instance_norm"
     x = float_tensor(op, input)
     if len(x.shape) < 3:
-        raise fail(ShapeError, op, f"expected x (N, C, ...) of 3 axes or more, got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected x (N, C, ...) of 3 axes or more, got {x.shape}; "
+            "add a batch axis with x.unsqueeze(0)",
+        )
     check_parameters(
         op,
         x,
@@ -90,12 +105,20 @@ def instance_norm(
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise fail(
-                ArgumentError, op, "use_input_stats=False needs running_mean and running_var"
+                ArgumentError,
+                op,
+                "expected running_mean and running_var with use_input_stats=False, got none; "
+                "give both",
             )
         centred = x - _wide(running_mean, x)
         return affine(centred * _wide(e.RSQRT(running_var + eps), x), weight, bias)
     if prod(x.shape[2:]) == 1:
-        raise fail(ShapeError, op, f"expected more than one spatial element, got x {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected more than one spatial element, got x {x.shape}; "
+            "use larger inputs, or layer_norm",
+        )
     one = x.reshape(1, x.shape[0] * x.shape[1], *x.shape[2:])
     y, mean, var = apply_multi(BatchNorm(eps), one, None, None)
     if running_mean is not None and running_var is not None:

@@ -30,7 +30,8 @@ def _plus(op: str, input: Tensor, product: Tensor, beta: float, alpha: float) ->
         raise fail(
             ShapeError,
             op,
-            f"expected an input that broadcasts to {product.shape}, got {input.shape}",
+            f"expected an input that broadcasts to {product.shape}, got {input.shape}; "
+            "reshape the input",
         )
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
@@ -100,7 +101,8 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
             ShapeError,
             op,
             f"expected equal sizes along axes {left} of {a.shape} and {right} of {b.shape}, "
-            f"got {sizes}",
+            f"got {sizes}; "
+            "give axes whose sizes agree",
         )
     rest_a = [i for i in range(len(a.shape)) if i not in left]
     rest_b = [j for j in range(len(b.shape)) if j not in right]
@@ -126,18 +128,22 @@ def _paired_axes(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]
             raise fail(
                 ArgumentError,
                 op,
-                f"expected 0 <= dims <= the axes of {a.shape} and {b.shape}, got {n}",
+                f"expected 0 <= dims <= the axes of {a.shape} and {b.shape}, got {n}; "
+                "use a smaller number",
             )
         return list(range(len(a.shape) - n, len(a.shape))), list(range(n))
     pair = [[axes] if isinstance(axes, int) else list(axes) for axes in given]
     if len(pair) != 2 or len(pair[0]) != len(pair[1]):
         raise fail(
-            ArgumentError, op, f"expected two lists of as many axes, one for each, got {dims}"
+            ArgumentError,
+            op,
+            f"expected two lists of as many axes, one for each, got {dims}; "
+            "give both lists one length",
         )
     left = [check_axis(op, i, len(a.shape)) for i in pair[0]]
     right = [check_axis(op, j, len(b.shape)) for j in pair[1]]
     if len(set(left)) != len(left) or len(set(right)) != len(right):
-        raise fail(ArgumentError, op, f"dims {dims} name an axis twice; give each once")
+        raise fail(ArgumentError, op, f"expected different axes, got {dims}; give each axis once")
     return left, right
 
 
@@ -154,7 +160,9 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if len(input.shape) != 2:
-        raise fail(ShapeError, "trace", f"expected a matrix, got {input.shape}")
+        raise fail(
+            ShapeError, "trace", f"expected a matrix, got {input.shape}; reshape it to two axes"
+        )
     return sum_(diagonal(input))
 
 
@@ -165,7 +173,12 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         dim = next((i for i, n in enumerate(shape) if n == 3), -1)
     axis = check_axis("cross", dim, len(shape))
     if not shape or shape[axis] != 3:
-        raise fail(ShapeError, "cross", f"expected an axis of size 3, got axis {dim} of {shape}")
+        raise fail(
+            ShapeError,
+            "cross",
+            f"expected an axis of size 3, got axis {dim} of {shape}; "
+            "give dim, the axis of the vectors",
+        )
     a, b = (unbind(expand(x, shape), axis) for x in (input, other))
     turns = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
     return _stack(turns, axis)
@@ -184,7 +197,10 @@ def cdist(
     """
     if len(x1.shape) < 2 or len(x2.shape) < 2 or x1.shape[-1] != x2.shape[-1]:
         raise fail(
-            ShapeError, "cdist", f"expected (..., P, M) and (..., R, M), got {x1.shape}, {x2.shape}"
+            ShapeError,
+            "cdist",
+            f"expected (..., P, M) and (..., R, M), got {x1.shape}, {x2.shape}; "
+            "give both rows of one length M",
         )
     gaps = x1.unsqueeze(-2) - x2.unsqueeze(-3)
     if gaps.shape[-1] == 0:

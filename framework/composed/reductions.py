@@ -135,14 +135,18 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 def _median(op: str, x: Tensor, dim: int | None, keepdim: bool) -> Any:
     if x.dtype is bool_:
-        raise fail(DTypeError, op, "does not take bool; convert with .to(etude.int64)")
+        raise fail(DTypeError, op, "expected numbers, got bool; convert with .to(etude.int64)")
     if dim is None and prod(x.shape) == 0:
         return sum_(x) * nan
     flat = reshape(x, -1) if dim is None or not x.shape else x
     axis = check_axis(op, dim or 0, len(x.shape)) if dim is not None and x.shape else 0
     n = flat.shape[axis]
     if n == 0:
-        raise fail(ShapeError, op, f"over an axis of size 0 in shape {x.shape} has no value")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected at least one element, got shape {x.shape}; leave empty tensors out",
+        )
     order = argsort(flat.detach(), axis)
     if op == "nanmedian":
         count = sum_(e.LOGICAL_NOT(e.ISNAN(flat)), axis, True)
@@ -250,7 +254,11 @@ def cov(
     the correction is multiplied by their weighted mean.
     """
     if len(input.shape) > 2:
-        raise fail(ShapeError, "cov", f"expected (V, N) or (N,), got {input.shape}")
+        raise fail(
+            ShapeError,
+            "cov",
+            f"expected (V, N) or (N,), got {input.shape}; reshape it to rows of variables",
+        )
     x = reshape(input, 1, -1) if len(input.shape) < 2 else input
     w: Any = None
     for given in (fweights, aweights):

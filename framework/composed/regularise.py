@@ -32,10 +32,13 @@ def pad(
         raise fail(
             ArgumentError,
             "pad",
-            f"expected mode 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}",
+            f"expected mode 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}; "
+            "use 'constant' for zeros",
         )
     if value is not None:
-        raise fail(ArgumentError, "pad", f"mode {mode!r} takes no value, got {value}")
+        raise fail(
+            ArgumentError, "pad", f"expected no value in mode {mode!r}, got {value}; leave it out"
+        )
     for axis, (lo, hi) in enumerate(pairs):
         if lo or hi:
             input = index_select(input, axis, _border(mode, input.shape[axis], lo, hi))
@@ -49,7 +52,8 @@ def _pairs(x: Tensor, pad: Sequence[int]) -> list[tuple[int, int]]:
             ArgumentError,
             "pad",
             f"expected (before, after) for at most {len(x.shape)} axes, "
-            f"last axis first, got {tuple(pad)}",
+            f"last axis first, got {tuple(pad)}; "
+            "give two numbers for each axis",
         )
     given = [(numbers[i], numbers[i + 1]) for i in range(0, len(numbers), 2)]
     return [(0, 0)] * (len(x.shape) - len(given)) + given[::-1]
@@ -62,7 +66,9 @@ def _constant(x: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
             raise fail(
                 ArgumentError,
                 "pad",
-                f"padding {(lo, hi)} crops more than axis {axis} of size {x.shape[axis]} holds",
+                f"expected to crop at most {x.shape[axis]} elements of axis {axis}, "
+                f"got {(lo, hi)}; "
+                "crop less",
             )
         x = narrow(x, axis, max(-lo, 0), keep)
     grow = tuple((max(lo, 0), max(hi, 0)) for lo, hi in pairs)
@@ -78,8 +84,8 @@ def _border(mode: str, size: int, lo: int, hi: int) -> list[int]:
         raise fail(
             ArgumentError,
             "pad",
-            f"mode {mode!r} cannot pad an axis of size {size} by {(lo, hi)}; "
-            f"expected at most {limit}, and to crop no more than there is",
+            f"expected at most {max(limit, 0)} on each side of an axis of size {size} in mode "
+            f"{mode!r}, got {(lo, hi)}; pad less, or use another mode",
         )
     places = range(-lo, size + hi)
     if mode == "circular":

@@ -74,19 +74,29 @@ def _check_interpolate(
     op = "interpolate"
     if mode not in RANKS:
         raise fail(
-            ArgumentError, op, f"expected a mode of {', '.join(map(repr, RANKS))}, got {mode!r}"
+            ArgumentError,
+            op,
+            f"expected a mode of {', '.join(map(repr, RANKS))}, got {mode!r}; use nearest",
         )
     if rank not in RANKS[mode]:
         raise fail(
             ShapeError,
             op,
             f"mode {mode!r} takes {' or '.join(map(str, RANKS[mode]))} spatial axes, "
-            f"expected x (N, C, ...) with as many, got {x.shape}",
+            f"expected x (N, C, ...) with as many, got {x.shape}; "
+            "choose another mode, or reshape x",
         )
     if align_corners is not None and (mode.startswith("nearest") or mode == "area"):
-        raise fail(ArgumentError, op, f"mode {mode!r} takes no align_corners; leave it out")
+        raise fail(
+            ArgumentError, op, f"expected no align_corners in mode {mode!r}, got one; leave it out"
+        )
     if antialias and mode not in ("bilinear", "bicubic"):
-        raise fail(ArgumentError, op, f"antialias needs mode 'bilinear' or 'bicubic', got {mode!r}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected mode 'bilinear' or 'bicubic' with antialias, got {mode!r}; "
+            "leave antialias out",
+        )
     if not mode.startswith("nearest") and not x.dtype.is_floating_point:
         raise fail(DTypeError, op, f"expected a float tensor, got {x.dtype}; use .float()")
 
@@ -97,11 +107,17 @@ def _sizes(
     """Sizes of the result, and how many places of the input one of its places is."""
     op = "interpolate"
     if (size is None) == (scale_factor is None):
-        raise fail(ArgumentError, op, "expected size or scale_factor, and not both")
+        raise fail(
+            ArgumentError, op, "expected either size or scale_factor, got both or neither; give one"
+        )
     old = x.shape[2:]
     if size is not None:
         if recompute:
-            raise fail(ArgumentError, op, "recompute_scale_factor goes with scale_factor, not size")
+            raise fail(
+                ArgumentError,
+                op,
+                "expected recompute_scale_factor with scale_factor, got it with size; leave it out",
+            )
         new = list(int_tuple(op, "size", size, rank, 1))
         return new, [n / m for n, m in zip(old, new, strict=True)]
     factors = list(scale_factor) if isinstance(scale_factor, (tuple, list)) else [scale_factor]
@@ -110,11 +126,17 @@ def _sizes(
         raise fail(
             ArgumentError,
             op,
-            f"expected scale_factor as one or {rank} positive numbers, got {scale_factor!r}",
+            f"expected scale_factor as one or {rank} positive numbers, got {scale_factor!r}; "
+            "use 2.0 to double the size",
         )
     new = [floor(n * f) for n, f in zip(old, factors, strict=True)]
     if 0 in new:
-        raise fail(ArgumentError, op, f"scale_factor {scale_factor} makes {old} to {tuple(new)}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected a result with pixels, got {tuple(new)} from {old}; "
+            "use a larger scale_factor",
+        )
     if recompute:
         return new, [n / m for n, m in zip(old, new, strict=True)]
     return new, [1.0 / f for f in factors]
@@ -198,7 +220,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
         raise fail(
             ShapeError,
             "pixel_shuffle",
-            f"expected (..., C * {r}^2, H, W) for upscale_factor {r}, got {input.shape}",
+            f"expected (..., C * {r}^2, H, W) for upscale_factor {r}, got {input.shape}; "
+            "use a factor whose square divides the channels",
         )
     *lead, c, h, w = input.shape
     x = reshape(input, -1 if 0 not in input.shape else 0, c // (r * r), r, r, h, w)
@@ -212,7 +235,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
         raise fail(
             ShapeError,
             "pixel_unshuffle",
-            f"expected (..., C, H * {r}, W * {r}) for downscale_factor {r}, got {input.shape}",
+            f"expected (..., C, H * {r}, W * {r}) for downscale_factor {r}, got {input.shape}; "
+            "use a factor that divides both sizes",
         )
     *lead, c, h, w = input.shape
     x = reshape(input, -1 if 0 not in input.shape else 0, c, h // r, r, w // r, r)
@@ -225,7 +249,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise fail(
             ShapeError,
             "channel_shuffle",
-            f"expected (N, C, ...) with C divisible by groups={groups}, got {input.shape}",
+            f"expected (N, C, ...) with C divisible by groups={groups}, got {input.shape}; "
+            "use groups that divide C",
         )
     n, c, *rest = input.shape
     apart = reshape(input, n, groups, c // groups, *rest)

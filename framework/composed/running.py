@@ -95,9 +95,13 @@ def diff(
     `prepend` and `append` are joined to x first.
     """
     if n < 0:
-        raise fail(ArgumentError, "diff", f"expected n >= 0, got {n}")
+        raise fail(
+            ArgumentError, "diff", f"expected n >= 0, got {n}; use 1 for the first difference"
+        )
     if not input.shape:
-        raise fail(ShapeError, "diff", "expected at least one axis, got a 0-d tensor")
+        raise fail(
+            ShapeError, "diff", "expected at least one axis, got a 0-d tensor; reshape it to (1,)"
+        )
     axis = check_axis("diff", dim, len(input.shape))
     if n == 0:
         return input
@@ -140,7 +144,9 @@ def _trapezoids(op: str, y: Tensor, x: Any, dx: float | None, dim: int) -> Tenso
     n = y.shape[axis] if y.shape else 0
     count = max(n - 1, 0)
     if not y.shape:
-        raise fail(ShapeError, op, "expected at least one axis, got a 0-d tensor")
+        raise fail(
+            ShapeError, op, "expected at least one axis, got a 0-d tensor; reshape it to (1,)"
+        )
     both = narrow(y, axis, n - count, count) + narrow(y, axis, 0, count)
     if x is None:
         return both * (0.5 if dx is None else 0.5 * dx)

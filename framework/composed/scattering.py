@@ -47,7 +47,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         raise fail(
             ShapeError,
             "put",
-            f"expected as many elements as indices, got {source.shape} and {index.shape}",
+            f"expected as many elements as indices, got {source.shape} and {index.shape}; "
+            "give one element for each index",
         )
     check_indices("put", flat, prod(input.shape), -prod(input.shape))
     flat = select(flat < 0, flat + prod(input.shape), flat)
@@ -82,7 +83,7 @@ def _places(x: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
 def _embed(op: str, x: Tensor, src: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
     places = _places(x, view)
     if broadcast(op, src.shape, places.shape) != places.shape:
-        raise fail(ShapeError, op, f"expected src {places.shape}, got {src.shape}")
+        raise fail(ShapeError, op, f"expected src {places.shape}, got {src.shape}; reshape src")
     return put_flat(x, reshape(places, -1), reshape(expand(src, places.shape), -1))
 
 
@@ -127,7 +128,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             ShapeError,
             "masked_scatter",
             f"expected at least {int(rank[-1].item()) + 1} elements in source, one for each true "
-            f"element of the mask, got {source.shape}",
+            f"element of the mask, got {source.shape}; "
+            "give a larger source",
         )
     values = take_rows("masked_scatter", reshape(source, size), clamp(rank, min=0))
     return select(wanted, reshape(values.to(x.dtype), shape), x)
@@ -149,7 +151,8 @@ def _slices(
             ShapeError,
             op,
             f"expected a source {expected} for x {x.shape} and {indices.shape[0]} indices along "
-            f"axis {axis}, got {source.shape}",
+            f"axis {axis}, got {source.shape}; "
+            "reshape the source",
         )
     check_indices(op, indices, x.shape[axis])
     return x, axis, indices, source
@@ -226,12 +229,17 @@ def scatter(
     or "multiply" combines them all with x instead.
     """
     if (src is None) == (value is None):
-        raise fail(ArgumentError, "scatter", "expected src or value, and not both")
+        raise fail(ArgumentError, "scatter", "expected src or value, and not both; leave one out")
     given: Any = value if src is None else src
     if reduce is None:
         return _index.scatter(input, dim, index, given)
     if reduce not in ("add", "multiply"):
-        raise fail(ArgumentError, "scatter", f"expected reduce 'add' or 'multiply', got {reduce!r}")
+        raise fail(
+            ArgumentError,
+            "scatter",
+            f"expected reduce 'add' or 'multiply', got {reduce!r}; "
+            "leave it out to write the values",
+        )
     if not isinstance(given, _tensor.Tensor):
         given = _tensor.full(index.shape, given, dtype=input.dtype, backend=input.backend)
     return scatter_reduce(input, dim, index, given, "sum" if reduce == "add" else "prod")
@@ -256,7 +264,8 @@ def scatter_reduce(
         raise fail(
             ArgumentError,
             op,
-            f"expected reduce 'sum', 'prod', 'mean', 'amax' or 'amin', got {reduce!r}",
+            f"expected reduce 'sum', 'prod', 'mean', 'amax' or 'amin', got {reduce!r}; "
+            "use 'sum' to add",
         )
     indices = as_indices(op, index, input)
     axis = check_axis(op, dim, len(input.shape))
@@ -316,9 +325,18 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if len(values.shape) != 1:
         raise fail(ShapeError, op, f"expected whole numbers (N,), got {input.shape}; flatten them")
     if minlength < 0:
-        raise fail(ArgumentError, op, f"expected minlength >= 0, got {minlength}")
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected minlength >= 0, got {minlength}; use 0 for no least length",
+        )
     if weights is not None and weights.shape != values.shape:
-        raise fail(ShapeError, op, f"expected weights {values.shape}, got {weights.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected weights {values.shape}, got {weights.shape}; "
+            "give one weight for each element",
+        )
     size = max(int(amax(values).item()) + 1, minlength) if values.shape[0] else minlength
     check_indices(op, values, size)
     given = _tensor.ones(values.shape, dtype=int64, backend=input.backend)
@@ -335,9 +353,13 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     belongs to the last interval.
     """
     if bins <= 0:
-        raise fail(ArgumentError, "histc", f"expected bins > 0, got {bins}")
+        raise fail(ArgumentError, "histc", f"expected bins > 0, got {bins}; use 10")
     if not input.dtype.is_floating_point:
-        raise fail(DTypeError, "histc", f"expected a float tensor, got {input.dtype}")
+        raise fail(
+            DTypeError,
+            "histc",
+            f"expected a float tensor, got {input.dtype}; convert it with .float()",
+        )
     x = reshape(input.detach(), prod(input.shape))
     low, high = float(min), float(max)
     if low == high == 0 and x.shape[0]:
@@ -345,7 +367,11 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     if low == high:
         low, high = low - 1, high + 1
     if not low < high or high - low == float("inf"):
-        raise fail(ArgumentError, "histc", f"expected finite min < max, got {low} and {high}")
+        raise fail(
+            ArgumentError,
+            "histc",
+            f"expected finite min < max, got {low} and {high}; give finite min and max",
+        )
     inside = e.LOGICAL_AND(e.GE(x, low), e.LE(x, high))
     bin_of = clamp(((select(inside, x, low) - low) * bins / (high - low)).to(int64), max=bins - 1)
     zeros = _tensor.zeros((bins,), dtype=x.dtype, backend=x.backend)

@@ -55,7 +55,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         return e.GELU(x)
     if approximate != "tanh":
         raise fail(
-            ArgumentError, "gelu", f"expected approximate 'none' or 'tanh', got {approximate!r}"
+            ArgumentError,
+            "gelu",
+            f"expected approximate 'none' or 'tanh', got {approximate!r}; "
+            "use 'none' for the exact formula",
         )
     near = clamp(x, -10.0, 10.0)  # beyond, tanh is 1 in every digit, while x^3 could overflow
     inner = (near + near * near * near * 0.044715) * math.sqrt(2.0 / math.pi)

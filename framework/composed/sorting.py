@@ -50,7 +50,9 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     size = input.shape[axis] if input.shape else 1
     if not 0 <= k <= size:
         raise fail(
-            ArgumentError, "topk", f"expected 0 <= k <= {size}, the size of axis {axis}, got {k}"
+            ArgumentError,
+            "topk",
+            f"expected 0 <= k <= {size}, the size of axis {axis}, got {k}; use a smaller k",
         )
     order = argsort(input.detach(), axis, largest)
     order = narrow(order, axis, 0, k) if input.shape else order
@@ -65,7 +67,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Fou
         raise fail(
             ArgumentError,
             "kthvalue",
-            f"expected 1 <= k <= {size}, the size of axis {axis}, got {k}",
+            f"expected 1 <= k <= {size}, the size of axis {axis}, got {k}; use 1 for the smallest",
         )
     order = argsort(input.detach(), axis)
     order = narrow(order, axis, k - 1, 1) if input.shape else order
@@ -119,7 +121,11 @@ def _rows(op: str, input: Tensor, dim: int | None) -> tuple[Tensor, int | None]:
         return reshape(x, prod(x.shape), 1), None
     axis = check_axis(op, dim, len(x.shape))
     if prod(x.shape) == 0 and x.shape[axis]:
-        raise fail(ShapeError, op, f"slices of shape {x.shape} along axis {axis} are empty")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected slices with elements, got {x.shape} along axis {axis}; leave empty ones out",
+        )
     moved = movedim(x, axis, 0)
     return reshape(moved, x.shape[axis], prod(moved.shape[1:])), axis
 
@@ -187,7 +193,9 @@ def searchsorted(
     op = "searchsorted"
     if side not in (None, "left", "right") or (side == "left" and right):
         raise fail(
-            ArgumentError, op, f"expected side 'left' or 'right', got {side!r} and right={right}"
+            ArgumentError,
+            op,
+            f"expected side 'left' or 'right', got {side!r} and right={right}; give one of the two",
         )
     sequence = sorted_sequence.detach()
     if sorter is not None:
@@ -202,7 +210,8 @@ def searchsorted(
             ShapeError,
             op,
             f"expected a sequence (n,) or ({', '.join(map(str, values.shape[:-1]))}, n) for values "
-            f"{values.shape}, got {sequence.shape}",
+            f"{values.shape}, got {sequence.shape}; "
+            "give one sequence for all rows, or one for each",
         )
     beyond = e.GT if right or side == "right" else e.GE
     n = sequence.shape[-1]
@@ -223,7 +232,11 @@ def bucketize(
 ) -> Tensor:
     """The number of the bin of each value: `searchsorted` with the arguments turned round."""
     if len(boundaries.shape) != 1:
-        raise fail(ShapeError, "bucketize", f"expected boundaries (n,), got {boundaries.shape}")
+        raise fail(
+            ShapeError,
+            "bucketize",
+            f"expected boundaries (n,), got {boundaries.shape}; flatten them",
+        )
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 

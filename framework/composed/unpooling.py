@@ -91,13 +91,21 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
 def _adaptive_max_pool(rank: int, x: Tensor, output_size: Any, return_indices: bool) -> Any:
     op = f"adaptive_max_pool{rank}d"
     if len(x.shape) not in (rank + 1, rank + 2):
-        raise fail(ShapeError, op, f"expected {rank + 1} or {rank + 2} axes, got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected {rank + 1} or {rank + 2} axes, got {x.shape}; reshape or unsqueeze it",
+        )
     size = x.shape[-rank:]
     listed = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * rank
     wanted = [n if m is None else m for n, m in zip(size, listed, strict=False)]
     out = int_tuple(op, "output_size", tuple(wanted), rank, 0)
     if 0 in size:
-        raise fail(ShapeError, op, f"expected spatial axes with elements, got {x.shape}")
+        raise fail(
+            ShapeError,
+            op,
+            f"expected spatial axes with elements, got {x.shape}; leave empty inputs out",
+        )
     if all(m and n % m == 0 for n, m in zip(size, out, strict=True)):
         kernel = tuple(n // m for n, m in zip(size, out, strict=True))
         values, places = pool.max_pool(rank, x, kernel, kernel, 0, 1, False, True)
@@ -166,7 +174,11 @@ def lp_pool3d(
 def _lp_pool(rank: int, x: Tensor, p: float, kernel: Any, stride: Any, ceil_mode: bool) -> Tensor:
     op = f"lp_pool{rank}d"
     if p == 0:
-        raise fail(ArgumentError, op, "expected norm_type other than 0, got 0")
+        raise fail(
+            ArgumentError,
+            op,
+            "expected norm_type other than 0, got 0; use 2 for the Euclidean norm",
+        )
     size = prod(int_tuple(op, "kernel_size", kernel, rank, 1))
     power = x**p
     total = pool.avg_pool(rank, power, kernel, stride, 0, ceil_mode, True, None) * float(size)
@@ -224,7 +236,8 @@ def _max_unpool(
             ShapeError,
             op,
             f"expected {rank + 1} or {rank + 2} axes and indices of the same shape, got {x.shape} "
-            f"and {indices.shape}",
+            f"and {indices.shape}; "
+            "pass what max_pool with return_indices=True gave",
         )
     k = int_tuple(op, "kernel_size", kernel, rank, 1)
     s = k if stride is None else int_tuple(op, "stride", stride, rank, 1)
@@ -239,7 +252,8 @@ def _max_unpool(
             raise fail(
                 ArgumentError,
                 op,
-                f"expected output_size within one stride {s} of {size}, got {given}",
+                f"expected output_size within one stride {s} of {size}, got {given}; "
+                "leave it out to have it worked out",
             )
         size = given
     check_indices(op, indices, prod(size))

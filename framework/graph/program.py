@@ -185,7 +185,8 @@ class Program:
             raise fail(
                 ArgumentError,
                 "program",
-                f"expected {len(self.inputs)} inputs, as when it was recorded, got {len(inputs)}",
+                f"expected {len(self.inputs)} inputs, as when it was recorded, got {len(inputs)}; "
+                "pass them in the same order",
             )
         backend: Backend | None = None
         for t in (*inputs, *(s.tensor for s in self.state)):
@@ -206,7 +207,11 @@ class Program:
                     f"{t.dtype} {t.shape}; record again for another shape",
                 )
         if backend is None:
-            raise fail(ArgumentError, "program", "has neither inputs nor state to tell its backend")
+            raise fail(
+                ArgumentError,
+                "program",
+                "expected inputs or state that tell the backend, got none; record with an input",
+            )
         return backend
 
     def steps(self) -> Iterator[tuple[Instruction, list[Value]]]:

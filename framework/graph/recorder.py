@@ -82,8 +82,8 @@ class Recorder(Backend):
         raise fail(
             GradError,
             "record",
-            "the program's course may not depend on computed values, but one was read (item, "
-            "tolist, numpy, bool or a mask as index); compute with `where` instead",
+            "expected a program whose course depends on no computed value, got one that reads one "
+            "(item, tolist, numpy, bool or a mask as index); compute with `where` instead",
         )
 
     def dtype(self, x: Value) -> str:

@@ -75,7 +75,12 @@ def normalized_axes(op: str, input: Tensor, normalized_shape: Any) -> Shape:
     """`normalized_shape` as a tuple, checked to be the last axes of the input."""
     given = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not given:
-        raise fail(ArgumentError, op, "expected a normalized_shape of one axis or more, got ()")
+        raise fail(
+            ArgumentError,
+            op,
+            "expected a normalized_shape of one axis or more, got (); "
+            "give the size of the last axis",
+        )
     if input.shape[-len(given) :] != given:
         raise fail(
             ShapeError,

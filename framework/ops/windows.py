@@ -56,7 +56,8 @@ class Fold(Movement):
                 ShapeError,
                 self.name,
                 f"expected columns {expected} for output_size {self.shape[2:]} with "
-                f"{counts} windows, got {columns.shape}",
+                f"{counts} windows, got {columns.shape}; "
+                "check kernel_size, stride and padding",
             )
         return self.shape, columns.dtype
 
@@ -84,7 +85,11 @@ def unfold(
     """
     geometry = _geometry("unfold", kernel_size, dilation, padding, stride)
     if len(input.shape) not in (3, 4):
-        raise fail(ShapeError, "unfold", f"expected x (N, C, H, W) or (C, H, W), got {input.shape}")
+        raise fail(
+            ShapeError,
+            "unfold",
+            f"expected x (N, C, H, W) or (C, H, W), got {input.shape}; reshape or unsqueeze it",
+        )
     x = input if len(input.shape) == 4 else input.unsqueeze(0)
     y = apply(Unfold(*geometry), x)
     return y if x is input else y.squeeze(0)
@@ -107,7 +112,8 @@ def fold(
             ShapeError,
             "fold",
             f"expected columns (N, C * {area}, windows) or (C * {area}, windows), "
-            f"got {input.shape}",
+            f"got {input.shape}; "
+            "reshape the columns",
         )
     x = input if len(input.shape) == 3 else input.unsqueeze(0)
     y = apply(Fold((x.shape[0], x.shape[1] // area, *size), *geometry), x)
