@@ -7,8 +7,6 @@
 tensor([2., 4., 6.])
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from . import backends
 from .framework import errors, functional, nn, optim
 from .framework.anomaly import AnomalyError, detect_anomaly
@@ -40,7 +38,15 @@ from .framework.tensor import Tensor
 
 guard_functions(globals(), __name__)
 publish(("errors", "functional", "nn", "optim"))
-try:
-    __version__ = version("etude")
-except PackageNotFoundError:  # run from a source tree that was not installed
-    __version__ = "0.0.0"
+
+
+def __getattr__(name: str) -> object:
+    """`etude.__version__`, asked of the installation only when it is wanted: that takes 15 ms."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("etude")
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        return "0.0.0"

@@ -10,6 +10,7 @@ from typing import Any
 
 from .timing import Competitor
 
+WIDTH = 120  # of tables in files and pipes
 Cell = str | int | float | None
 
 
@@ -75,6 +76,8 @@ def _show_rich(table: Table, cells: list[list[str]], numeric: list[bool]) -> Non
     for row in cells:
         shown.add_row(*row)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     console.print(shown)
     for remark in table.remarks:
         console.print(remark, markup=False, highlight=False)
