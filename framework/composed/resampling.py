@@ -7,6 +7,7 @@ a sum for each tap, and its gradient a scatter.
 
 from __future__ import annotations
 
+from array import array
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +60,7 @@ def interpolate(
     y = input
     for axis, (m, scale) in enumerate(zip(sizes, scales, strict=True), 2):
         n = input.shape[axis]
-        if (
-            m != n
-            or scale != 1.0
-            or (mode.startswith("nearest") is False and align_corners is False)
-        ):
+        if m != n or scale != 1.0:
             y = _resample(y, axis, _taps(mode, n, m, scale, bool(align_corners), antialias))
     return y
 
@@ -145,10 +142,9 @@ def _sizes(
 # taps ---------------------------------------------------------------------------------------------
 def _taps(mode: str, n: int, m: int, scale: float, align: bool, antialias: bool) -> Taps:
     """The taps of each of m places along an axis of n."""
-    if mode == "nearest":
-        return [[(min(floor(i * scale), n - 1), 1.0)] for i in range(m)]
-    if mode == "nearest-exact":
-        return [[(min(floor((i + 0.5) * scale), n - 1), 1.0)] for i in range(m)]
+    if mode.startswith("nearest"):
+        shift, step = (0.5 if mode == "nearest-exact" else 0.0), _float32(scale)
+        return [[(min(floor(_float32((i + shift) * step)), n - 1), 1.0)] for i in range(m)]
     if align:
         scale = (n - 1) / (m - 1) if m > 1 else 0.0
     if antialias:
@@ -160,6 +156,11 @@ def _taps(mode: str, n: int, m: int, scale: float, align: bool, antialias: bool)
         [(min(max(floor(p) + k, 0), n - 1), _cubic(p - floor(p) - k, -0.75)) for k in range(-1, 3)]
         for p in places
     ]
+
+
+def _float32(x: float) -> float:
+    """x rounded to float32: which of two neighbours is nearer can depend on it, as in torch."""
+    return array("f", [x])[0]
 
 
 def _linear_taps(n: int, place: float) -> list[tuple[int, float]]:
