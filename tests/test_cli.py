@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -100,6 +101,16 @@ def test_info_says_what_is_here(etude_command: Run, monkeypatch: pytest.MonkeyPa
     assert "cuda      off: no CUDA driver" in out
 
 
+def test_info_says_that_the_environment_names_no_backend(
+    etude_command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETUDE_BACKEND", "pyton")
+    code, out, _ = etude_command("info")
+    assert code == 0
+    assert "got 'pyton'; did you mean 'python'?" in out
+    assert "numpy     works\n" in out
+
+
 def test_light_commands_load_no_heavy_library() -> None:
     code = (
         "import sys; from etude.framework.cli.app import run\n"
@@ -116,8 +127,9 @@ def test_summary_lists_layers(etude_command: Run) -> None:
     code, out, _ = etude_command("summary", "lenet5")
     assert code == 0
     assert "lenet5: input (N, 1, 32, 32)" in out
-    assert "conv2    Conv2d     (N, 16, 10, 10)       2,416" in out
-    assert "61,706 parameters, 0.25 MB" in out
+    assert "conv2    Conv2d     (N, 16, 10, 10)       2,416   480 k   6.4 k" in out
+    assert "61,706 parameters (61,706 trainable), 0.25 MB" in out
+    assert "846 kFLOPs forward" in out
 
 
 def test_summary_of_another_input(etude_command: Run) -> None:
@@ -134,7 +146,8 @@ def test_train_saves_what_eval_scores(etude_command: Run) -> None:
     assert "mlp (235,146 parameters) on numpy, seed 0" in out
     assert "8x8 enlarged bilinearly to 28x28" in out
     files = {p.name for p in Path("runs/a").iterdir()}
-    assert files == {"weights.safetensors", "history.csv", "run.json"}
+    tensors = {"weights.safetensors", "checkpoint.safetensors"}
+    assert files == {"history.csv", "run.json", *tensors}
     assert len(Path("runs/a/history.csv").read_text().splitlines()) == 2
     saved = json.loads(Path("runs/a/run.json").read_text())
     assert saved["recipe"]["model"] == "mlp"
@@ -196,7 +209,7 @@ def test_a_diverging_run_keeps_the_last_good_weights(etude_command: Run) -> None
 
 
 class InterruptAt(Callback):
-    """Ctrl-C in the middle of training, in place of the progress display."""
+    """Ctrl-C after a step, in place of the progress display."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -206,14 +219,43 @@ class InterruptAt(Callback):
             raise KeyboardInterrupt
 
 
+class PressCtrlC(InterruptAt):
+    """The signal itself, which `etude train` answers by ending the step."""
+
+    def on_step(self, trainer: Trainer, step: Step) -> None:
+        if step.step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.mark.usefixtures("few_digits")
-def test_ctrl_c_keeps_a_training_run(etude_command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etude.framework.cli.train.progress", lambda *_: InterruptAt(3))
+def test_ctrl_c_keeps_a_training_run_that_resumes(
+    etude_command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etude.framework.cli.train.progress", lambda *_: PressCtrlC(3))
     code, out, _ = etude_command("train", *MLP, "--out", "a")
     assert code == 130
     assert "stopped after 3 steps: Ctrl-C" in out
+    assert "to go on: the same command with --out a --resume" in out
     assert len(json.loads(Path("a/run.json").read_text())["losses"]) == 3
     assert etude_command("eval", "a")[0] == 0
+    code, out, _ = etude_command("train", *MLP, "--out", "a", "--resume")
+    assert code == 0
+    assert "resumed from a/checkpoint.safetensors after 3 steps" in out
+    monkeypatch.setattr("etude.framework.cli.train.progress", lambda *_: Callback())
+    assert etude_command("train", *MLP, "--out", "b")[0] == 0
+    same = [Path(run, "weights.safetensors").read_bytes() for run in "ab"]
+    assert same[0] == same[1]
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_resume_says_what_it_needs(etude_command: Run) -> None:
+    code, _, err = etude_command("train", *MLP, "--resume")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "expected its --out FOLDER" in err
+    assert "starting at the beginning" in etude_command("train", *MLP, "--out", "a", "--resume")[1]
+    code, _, err = etude_command("train", *MLP, "--out", "a", "--resume", "--lr", "0.5")
+    assert code == 2
+    assert "lr was 0.002, now 0.5" in err
 
 
 # compare ----------------------------------------------------------------------------------------

@@ -7,8 +7,7 @@ import pytest
 
 import etude
 from etude.framework import models, nn
-from etude.framework.errors import ArgumentError, EtudeError
-from etude.framework.models.summary import summary
+from etude.framework.errors import ArgumentError
 
 BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
 
@@ -107,32 +106,6 @@ def test_lenet_is_torchs_with_the_same_weights(options: dict[str, str]) -> None:
         h = act(f.linear(h, w[f"{layer}.weight"], w[f"{layer}.bias"]))
     expected = f.linear(h, w["fc3.weight"], w["fc3.bias"])
     np.testing.assert_allclose(model(x).detach().numpy(), expected.numpy(), rtol=1e-4, atol=1e-5)
-
-
-# summary ----------------------------------------------------------------------------------------
-def test_a_summary_lists_each_call_and_counts_each_parameter_once() -> None:
-    model = models.create("lenet5")
-    rows = summary(model, (1, 32, 32))
-    assert [r.name for r in rows[:4]] == ["conv1", "act", "pool", "conv2"]
-    assert (rows[0].layer, rows[0].output, rows[0].parameters) == ("Conv2d", (1, 6, 28, 28), 156)
-    assert rows[-1].output == (1, 10)
-    assert sum(r.parameters for r in rows) == 61_706
-    shared = nn.Linear(4, 4)
-    assert [r.parameters for r in summary(nn.Sequential(shared, nn.ReLU(), shared), (4,))] == [
-        20, 0, 0]  # fmt: skip
-
-
-def test_a_summary_leaves_the_model_as_it_was() -> None:
-    model = models.create("resnet20").train()
-    before = {name: t.tolist() for name, t in model.state_dict().items() if t.numel() < 100}
-    summary(model, (3, 32, 32))
-    assert model.training
-    assert all(model.state_dict()[name].tolist() == values for name, values in before.items())
-    assert not any(module._hooks for module in model.modules())
-    with pytest.raises(EtudeError):
-        summary(model, (1, 32, 32))
-    assert model.training
-    assert not any(module._hooks for module in model.modules())
 
 
 WRONG = [

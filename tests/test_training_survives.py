@@ -191,6 +191,23 @@ def test_a_diverged_run_is_not_saved(tmp_path):
     assert path.read_bytes() == old
 
 
+class Interrupted(Callback):
+    def on_step(self, trainer, step):
+        if step.step == 3:
+            trainer.optimizer.step = self.interrupt
+
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+
+def test_a_step_that_was_interrupted_is_not_saved(tmp_path):
+    path = tmp_path / "c"
+    trainer, batches = small_trainer(Interrupted(), Checkpoints(path, every=1))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(batches, 5)
+    assert checkpoint.load(path)["trainer"]["place"]["batch"] == 3
+
+
 class PressCtrlC(Callback):
     def on_step(self, trainer, step):
         if step.step == 2:

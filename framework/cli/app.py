@@ -206,6 +206,15 @@ def compare(**chosen: Any) -> int:
     help="Stop after this many epochs without a better validation loss (on a tenth, unless "
     "--validation says more); keep the best weights.",
 )
+@click.option(
+    "--checkpoint-every",
+    default=100,
+    type=Whole(1),
+    help="Steps between checkpoints; one is also written after each epoch and on Ctrl-C.",
+)
+@click.option(
+    "--resume", "go_on", is_flag=True, help="Go on from the checkpoint in --out, if there is one."
+)
 @SEED
 @OUT
 def train(**chosen: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..creation import default_backend
+from ..errors import ArgumentError
 from .machine import describe
 from .show import console, say
 
@@ -22,7 +23,11 @@ def info() -> int:
     for name, value in lines.items():
         say(out, f"{name:<12}{value}")
     say(out, "\nbackends")
-    chosen = default_backend()
+    try:
+        chosen = default_backend()
+    except ArgumentError as error:  # info is what one asks when something is wrong
+        chosen = ""
+        say(out, f"  {error}")
     for name, reason in facts["backends"].items():
         state = "works" if reason is None else f"off: {reason}"
         say(out, f"  {name:<10}{state}{', the default' if name == chosen else ''}")

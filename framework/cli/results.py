@@ -15,6 +15,7 @@ from ..training import History
 from .recipe import Recipe
 
 WEIGHTS, HISTORY, RUN = "weights.safetensors", "history.csv", "run.json"
+CHECKPOINT = "checkpoint.safetensors"
 
 
 def folder(out: str | None, *words: str) -> Path:

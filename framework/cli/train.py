@@ -10,19 +10,30 @@ from rich.console import Console
 
 from ..creation import as_backend
 from ..data import Splits
-from ..errors import NonFiniteLoss
-from ..training import CsvLog, EarlyStopping, Score
+from ..errors import ArgumentError, NonFiniteLoss, fail
+from ..training import Checkpoints, CsvLog, EarlyStopping, Score, resume, stop_on_signal
 from .machine import describe
 from .progress import progress
 from .recipe import Recipe, Session, load_data, make_recipe, prepare
-from .results import HISTORY, RUN, WEIGHTS, curves, folder, save_json, save_weights
+from .results import CHECKPOINT, HISTORY, RUN, WEIGHTS, curves, folder, save_json, save_weights
 from .show import console, percent, say
+
+SIGNALS = {"Ctrl-C": 130, "SIGTERM": 143}  # as a shell reports them
 
 
 def train(
-    *, backend: str | None, validation: float, patience: int | None, out: str | None, **chosen: Any
+    *,
+    backend: str | None,
+    validation: float,
+    patience: int | None,
+    out: str | None,
+    go_on: bool,
+    checkpoint_every: int,
+    **chosen: Any,
 ) -> int:
     """Train, test and save; the exit code. What was done is saved however training ends."""
+    if go_on and out is None:
+        raise fail(ArgumentError, "train", "--resume goes on with a run: expected its --out FOLDER")
     recipe = make_recipe(**chosen)
     engine = as_backend(backend)
     if patience is not None and not validation:
@@ -34,20 +45,33 @@ def train(
     announce(screen, recipe, splits, session, f"on {engine.name}")
     if patience is not None:
         session.trainer.callbacks.append(EarlyStopping(patience))
+    facts = {**asdict(recipe), "validation": validation, "patience": patience}
+    checkpoints = Checkpoints(place / CHECKPOINT, checkpoint_every, facts)
     session.trainer.callbacks += [CsvLog(place / HISTORY), progress(screen, engine.name)]
+    session.trainer.callbacks.append(checkpoints)
+    if go_on:
+        _go_on(screen, session, checkpoints)
     try:
-        session.trainer.fit(session.batches, recipe.epochs, session.validation)
-        code = 0
-    except KeyboardInterrupt:
-        session.trainer.stop("Ctrl-C")
-        code = 130
+        with stop_on_signal(session.trainer):
+            session.trainer.fit(session.batches, recipe.epochs, session.validation)
     except NonFiniteLoss:
         _save(place, recipe, splits, session, engine.name, None)
         raise
+    code = SIGNALS.get(session.trainer.history.stopped or "", 0)
     score = None if code else session.trainer.evaluate(session.test)
     _save(place, recipe, splits, session, engine.name, score)
     _report(screen, session, score, place)
+    if code:
+        say(screen, f"to go on: the same command with --out {place} --resume")
     return code
+
+
+def _go_on(screen: Console, session: Session, checkpoints: Checkpoints) -> None:
+    if resume(session.trainer, checkpoints.path, checkpoints.facts):
+        steps = len(session.trainer.history.steps)
+        say(screen, f"resumed from {checkpoints.path} after {steps} steps\n")
+    else:
+        say(screen, f"there is no {checkpoints.path} yet; starting at the beginning\n")
 
 
 def announce(screen: Console, recipe: Recipe, splits: Splits, session: Session, where: str) -> None:
@@ -92,5 +116,5 @@ def _report(screen: Console, session: Session, score: Score | None, place: Path)
             f"\ntest: accuracy {percent(score.accuracy)}, loss {score.loss:.4f} "
             f"over {score.samples:,} images",
         )
-    names = ", ".join((WEIGHTS, HISTORY, RUN))
+    names = ", ".join((WEIGHTS, HISTORY, RUN, CHECKPOINT))
     say(screen, f"{place}: {names}")

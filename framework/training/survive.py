@@ -48,7 +48,7 @@ class Checkpoints(Callback):
         self._try(trainer)
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        if self.saved != _moment(trainer) and not trainer.diverged:
+        if self.saved != _moment(trainer) and trainer.between_steps:
             self.save(trainer)
 
     def _try(self, trainer: Trainer) -> None:

@@ -79,7 +79,7 @@ class Trainer:
         self.history = History()
         self.good = Snapshot(model)
         self.place = Place()
-        self.diverged = False  # the state is then no place to go on from
+        self.between_steps = True  # else the state is no place to go on from
         self.resumed: dict[str, Any] | None = None
 
     def fit(
@@ -126,9 +126,11 @@ class Trainer:
             step = self._step(x, y, epoch)
             self.history.steps.append(step)
             self.place.batch += 1
+            self.between_steps = True
             self._tell("on_step", step)
             if self.history.stopped:
                 return
+        self.between_steps = False
         self._check_weights(epoch)
         lr = self._lr()
         if self.scheduler is not None and self.schedule_by == "epoch":
@@ -138,10 +140,12 @@ class Trainer:
         record = _summary(epoch, steps, lr, perf_counter() - started, score)
         self.history.epochs.append(record)
         self.place.next_epoch()
+        self.between_steps = True
         self._tell("on_epoch", record)
 
     def _step(self, x: Tensor, y: Tensor, epoch: int) -> Step:
         number, started = len(self.history.steps) + 1, perf_counter()
+        self.between_steps = False
         self.optimizer.zero_grad()
         value, hits, images = 0.0, 0.0, x.shape[0]
         for part_x, part_y in _parts(x, y, self.accumulate):
@@ -174,7 +178,7 @@ class Trainer:
                 raise self._diverged(what, epoch, len(self.history.steps))
 
     def _diverged(self, what: str, epoch: int, step: int) -> NonFiniteLoss:
-        self.diverged = True
+        self.between_steps = False
         kept = "the model has its initial weights again"
         if self.good.taken:
             self.good.restore()
