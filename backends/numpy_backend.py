@@ -124,6 +124,8 @@ class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, Nu
     # reductions ---------------------------------------------------------------------------------
     @quietly
     def reduce(self, name: str, x: Buffer, axes: Shape, out: Buffer = None) -> Buffer:
+        if name == "sum" and x.dtype.kind == "f" and x.size > FEW:
+            x, axes = _sum_lines(x, axes)
         return np.asarray(REDUCE[name](x, axis=axes, dtype=x.dtype, out=out))
 
     def arg_reduce(self, name: str, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
@@ -201,6 +203,22 @@ class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, Nu
         if any(map(any, padding)):
             np.copyto(in_planes(y), total[(slice(None), *inside(shape[2:], padding))])
         return y
+
+
+def _sum_lines(x: Any, axes: Shape) -> tuple[Any, Shape]:
+    """x with the axes at its end already summed by BLAS, and the axes that are left.
+
+    Not over longer lines: BLAS adds one after the other, NumPy in pairs, which rounds less.
+    """
+    rest = x.ndim
+    while rest - 1 in axes:
+        rest -= 1
+    length = prod(x.shape[rest:])
+    if not 16 <= length <= 4096:
+        return x, axes
+    lines = x.reshape(-1, length)
+    summed = np.dot(lines, np.ones(length, x.dtype)).reshape(x.shape[:rest])
+    return summed, tuple(axis for axis in axes if axis < rest)
 
 
 def _window(x: Any, shape: Shape, strides: Sequence[int], offset: int) -> Any:

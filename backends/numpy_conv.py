@@ -36,6 +36,7 @@ from .numpy_windows import stored
 from .tier1 import Buffer, Pairs, Shape, window_count
 
 BLOCK_BYTES = 1 << 19
+FOLD_BYTES = 1 << 21  # to fold takes longer runs
 LARGEST_WASTE = 1.5  # positions computed over positions kept, for the sake of long runs
 FOLDING_COST = 2.5  # of adding an element of a column back, over copying one
 
@@ -65,6 +66,7 @@ def make_plan(
     dilation: Shape,
     groups: int,
     itemsize: int,
+    block_bytes: int,
 ) -> Plan:
     """Decide how the windows are walked and how many images make a block."""
     n, channels, *size = x_shape
@@ -76,7 +78,7 @@ def make_plan(
     if set(stride) == {1} and prod(long) <= LARGEST_WASTE * prod(counts):
         grid, steps = long, (1,)
         walk = (1 + sum((m - 1) * r for m, r in zip(counts, rows)),)
-    blocks = max(1, round(n * channels * prod(kernel) * prod(grid) * itemsize / BLOCK_BYTES))
+    blocks = max(1, round(n * channels * prod(kernel) * prod(grid) * itemsize / block_bytes))
     return Plan(
         groups=groups,
         kernel=kernel,
@@ -173,7 +175,8 @@ class NumpyConv(ConvDefaults):
         if 0 in x.shape or 0 in w.shape:
             return super().conv(x, w, b, stride, padding, dilation, groups, out)
         n, outputs = x.shape[0], w.shape[0]
-        plan = make_plan(x.shape, w.shape[2:], stride, padding, dilation, groups, x.itemsize)
+        geometry = (stride, padding, dilation, groups)
+        plan = make_plan(x.shape, w.shape[2:], *geometry, x.itemsize, BLOCK_BYTES)
         y = np.empty((n, outputs, *plan.counts), x.dtype) if out is None else out
         if is_pointwise(w.shape, padding):
             return pointwise(x, w, b, stride, groups, y)
@@ -204,7 +207,8 @@ class NumpyConv(ConvDefaults):
             return super().conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups, out)
         if is_pointwise(w_shape, padding):
             return stored(pointwise_weight_grad(x, g, stride, groups).reshape(w_shape), out)
-        plan = make_plan(x.shape, w_shape[2:], stride, padding, dilation, groups, x.itemsize)
+        geometry = (stride, padding, dilation, groups)
+        plan = make_plan(x.shape, w_shape[2:], *geometry, x.itemsize, BLOCK_BYTES)
         total: Any = 0
         for part, columns, rows in blocks(plan, len(x), x.shape[1], w_shape[0], x.dtype):
             np.copyto(rows.kept, g[part])
@@ -234,7 +238,8 @@ class NumpyConv(ConvDefaults):
         less = prod(g.shape[1:2] + x_shape[2:]) <= FOLDING_COST * prod(x_shape[1:2] + g.shape[2:])
         if less and set(stride) == {1} and min(map(min, pairs)) >= 0:
             return self.conv(g, turned(w, groups), None, stride, pairs, dilation, groups, gx)
-        plan = make_plan(x_shape, w.shape[2:], stride, padding, dilation, groups, g.itemsize)
+        geometry = (stride, padding, dilation, groups)
+        plan = make_plan(x_shape, w.shape[2:], *geometry, g.itemsize, FOLD_BYTES)
         return fold_product(plan, g, w, gx)
 
 

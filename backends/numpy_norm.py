@@ -18,6 +18,7 @@ from .numpy_functions import quietly
 from .tier1 import Buffer
 
 BLOCK_BYTES = 1 << 19
+SHORTEST_LINE = 64  # numbers that are worth a call of BLAS
 SHORTEST_RUN = 16  # numbers in a plane, below which gathering channels costs more than it saves
 
 
@@ -40,6 +41,21 @@ def column(x: Any) -> Any:
     return x[:, None]
 
 
+def sums(x: Any) -> Any:
+    """sum(x[i]) for each i of (channels, N, L): BLAS adds up lines, NumPy those sums, in pairs."""
+    return np.matmul(lines(x), np.ones(lines(x).shape[2], x.dtype)).sum(1)
+
+
+def dots(x: Any, y: Any) -> Any:
+    """sum(x[i] * y[i]) in the same way."""
+    return np.vecdot(lines(x), lines(y)).sum(1)
+
+
+def lines(x: Any) -> Any:
+    """x (channels, N, L) as it is, or with its short planes joined."""
+    return x if x.shape[2] >= SHORTEST_LINE else x.reshape(len(x), 1, -1)
+
+
 class NumpyNorm(NormDefaults):
     """Overrides of batch norm."""
 
@@ -53,13 +69,12 @@ class NumpyNorm(NormDefaults):
         x3, y = x.reshape(n, c, length), np.empty_like(x)
         y3, count = y.reshape(x3.shape), n * length
         mean, var = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        ones = np.ones(count, x.dtype)
         for part, room in channel_blocks(x3):
             np.copyto(room, gathered(x3, part))
             t = room.reshape(len(room), count)
-            np.divide(np.dot(t, ones), count, out=mean[part])
+            np.divide(sums(room), count, out=mean[part])
             np.subtract(t, column(mean[part]), out=t)
-            np.divide(np.vecdot(t, t), count, out=var[part])
+            np.divide(dots(room, room), count, out=var[part])
             scale = 1 / np.sqrt(var[part] + x.dtype.type(eps))
             np.multiply(t, column(scale if w is None else scale * w[part]), out=t)
             if b is not None:
@@ -77,14 +92,13 @@ class NumpyNorm(NormDefaults):
         x3, g3, gx = x.reshape(n, c, length), g.reshape(n, c, length), np.empty_like(x)
         gx3, count = gx.reshape(x3.shape), n * length
         gw, gb = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        ones = np.ones(count, x.dtype)
         rstd = 1 / np.sqrt(var + x.dtype.type(eps))
         for (part, room), (_, g_room) in zip(channel_blocks(x3), channel_blocks(x3)):
             np.subtract(gathered(x3, part), mean[part, None, None], out=room)
             np.copyto(g_room, gathered(g3, part))
             t, h = room.reshape(len(room), count), g_room.reshape(len(room), count)
-            np.dot(h, ones, out=gb[part])
-            np.multiply(np.vecdot(h, t), rstd[part], out=gw[part])
+            gb[part] = sums(g_room)
+            np.multiply(dots(g_room, room), rstd[part], out=gw[part])
             np.multiply(t, column(rstd[part] * gw[part] / -count), out=t)
             np.add(t, h, out=t)
             np.subtract(t, column(gb[part] / count), out=t)
