@@ -39,6 +39,7 @@ def etude_command(
 ) -> Run:
     """Run a command line in an empty folder: its exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
     def call(*args: str) -> tuple[int, str, str]:
         code = run(args)
@@ -136,6 +137,27 @@ def test_summary_of_another_input(etude_command: Run) -> None:
     code, out, _ = etude_command("summary", "resnet20", "--input", "3x64x64")
     assert code == 0
     assert "(N, 64, 16, 16)" in out
+
+
+def threads_after(*args: str, **environment: str) -> str:
+    """The BLAS threads that a fresh process is left with by `limit_threads`."""
+    code = (
+        "import os; from etude.framework.cli.threads import limit_threads\n"
+        f"limit_threads({', '.join(args) or None})\n"
+        "print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**clean, **environment}
+    )
+    return done.stdout.strip()
+
+
+def test_threads_are_one_unless_someone_says_otherwise() -> None:
+    assert threads_after() == "1"
+    assert threads_after("3") == "3"
+    assert threads_after(OMP_NUM_THREADS="2") == "None"
+    assert threads_after("3", OPENBLAS_NUM_THREADS="2") == "3"
 
 
 # train and eval ---------------------------------------------------------------------------------

@@ -137,6 +137,11 @@ RECIPE = options(
         help="Move training images by up to this many pixels.",
     ),
 )
+THREADS = click.option(
+    "--threads",
+    type=Whole(1),
+    help="Threads of BLAS.  [default: what OPENBLAS_NUM_THREADS and the like say, else 1]",
+)
 OUT = click.option("--out", metavar="FOLDER", help="Where results go.  [default: runs/TIME-...]")
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
@@ -169,6 +174,7 @@ def app(ctx: click.Context) -> None:
 )
 @RECIPE
 @SEED
+@THREADS
 @click.option(
     "--budget",
     default=30.0,
@@ -216,6 +222,7 @@ def compare(**chosen: Any) -> int:
     "--resume", "go_on", is_flag=True, help="Go on from the checkpoint in --out, if there is one."
 )
 @SEED
+@THREADS
 @OUT
 def train(**chosen: Any) -> int:
     """Train a MODEL (lenet5, mlp, resnet20); save its weights, its history and its scores."""

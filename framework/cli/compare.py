@@ -23,6 +23,7 @@ from .progress import progress
 from .recipe import Recipe, load_data, make_recipe, prepare
 from .results import WEIGHTS, curves, folder, save_json, save_weights
 from .show import console, duration, percent, say, table
+from .threads import limit_threads
 from .train import announce
 
 REFERENCE = "numpy"
@@ -49,8 +50,11 @@ class Result:
         return sum(s.loss * s.images for s in last) / images if images else None
 
 
-def compare(*, backends: str | None, budget: float, out: str | None, **chosen: Any) -> int:
+def compare(
+    *, backends: str | None, budget: float, threads: int | None, out: str | None, **chosen: Any
+) -> int:
     """Train on each backend, then print the table and save it; the exit code."""
+    limit_threads(threads)
     recipe = make_recipe(**chosen)
     names, left_out = choose(backends)
     splits = load_data(recipe)

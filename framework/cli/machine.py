@@ -11,8 +11,8 @@ from typing import Any
 from etude.backends import registry
 
 OPTIONAL = ("numba", "scikit-learn", "safetensors", "matplotlib", "click", "rich", "torch")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                    "NUMBA_NUM_THREADS")  # fmt: skip
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", *BLAS_VARIABLES)
 
 
 def installed(name: str) -> str | None:

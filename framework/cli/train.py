@@ -17,6 +17,7 @@ from .progress import progress
 from .recipe import Recipe, Session, load_data, make_recipe, prepare
 from .results import CHECKPOINT, HISTORY, RUN, WEIGHTS, curves, folder, save_json, save_weights
 from .show import console, percent, say
+from .threads import limit_threads
 
 SIGNALS = {"Ctrl-C": 130, "SIGTERM": 143}  # as a shell reports them
 
@@ -26,6 +27,7 @@ def train(
     backend: str | None,
     validation: float,
     patience: int | None,
+    threads: int | None,
     out: str | None,
     go_on: bool,
     checkpoint_every: int,
@@ -34,6 +36,7 @@ def train(
     """Train, test and save; the exit code. What was done is saved however training ends."""
     if go_on and out is None:
         raise fail(ArgumentError, "train", "--resume goes on with a run: expected its --out FOLDER")
+    limit_threads(threads)
     recipe = make_recipe(**chosen)
     engine = as_backend(backend)
     if patience is not None and not validation:
