@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import tensor as _tensor
 from ..errors import ArgumentError, ShapeError, fail
+from ..guard import wrong_type
 from ..ops.getitem import getitem
 from ..ops.index import index_select
 from ..ops.layout import (
@@ -51,6 +52,9 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     return reshape(wide, tuple(r * n for r, n in zip(counts, shape, strict=True)))
 
 
+MOST_PARTS = 2**20  # a list of more would not be meant
+
+
 def tile(input: Tensor, *repeats: Any, dims: Any = ()) -> Tensor:
     """`repeat`, where missing numbers in front are 1."""
     counts = check_size("tile", repeats or (tuple(dims),))
@@ -83,6 +87,7 @@ def repeat_interleave(
             f"got {listed}; "
             "give one number for all, or one for each",
         )
+    check_size(op, (sum(counts),))
     if output_size is not None and output_size != sum(counts):
         raise fail(
             ArgumentError,
@@ -99,6 +104,9 @@ def each(op: str, tensors: Any) -> list[Tensor]:
         tensors = tensors[0]
     if not tensors:
         raise fail(ArgumentError, op, "expected at least one tensor, got none; give one or more")
+    for i, x in enumerate(tensors):
+        if not isinstance(x, _tensor.Tensor):
+            raise wrong_type(op, f"tensors[{i}]", _tensor.Tensor, x)
     return list(tensors)
 
 
@@ -173,7 +181,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 # splitting ----------------------------------------------------------------------------------------
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     """Parts of sizes that differ by at most one (the larger first), or parts cut at indices."""
     return _cut("tensor_split", input, indices_or_sections, dim)
 
@@ -187,11 +197,11 @@ def _cut(op: str, x: Tensor, cuts: Any, dim: int) -> tuple[Tensor, ...]:
     size = x.shape[axis]
     given = cuts.tolist() if isinstance(cuts, _tensor.Tensor) else cuts
     if isinstance(given, int):
-        if given <= 0:
+        if not 0 < given <= MOST_PARTS:
             raise fail(
                 ArgumentError,
                 op,
-                f"expected a positive number of sections, got {given}; use 1 for a single part",
+                f"expected 1 ... {MOST_PARTS} sections, got {given}; use 1 for a single part",
             )
         places = [i * (size // given) + min(i, size % given) for i in range(given + 1)]
         return tuple(narrow(x, axis, a, b - a) for a, b in pairwise(places))
@@ -216,17 +226,17 @@ def _equal_cut(op: str, x: Tensor, cuts: Any, least: int, dim: int) -> tuple[Ten
     return _cut(op, x, cuts, dim)
 
 
-def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """`tensor_split` into equal parts along axis 1; of a vector along its only axis."""
     return _equal_cut("hsplit", input, indices_or_sections, 1, 0 if len(input.shape) == 1 else 1)
 
 
-def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """`tensor_split` into equal parts along axis 0 of at least two."""
     return _equal_cut("vsplit", input, indices_or_sections, 2, 0)
 
 
-def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """`tensor_split` into equal parts along axis 2."""
     return _equal_cut("dsplit", input, indices_or_sections, 3, 2)
 
