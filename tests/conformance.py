@@ -164,35 +164,67 @@ def check(applies: Callable[[Case], bool]) -> Callable[[Check], Check]:
     return enter
 
 
-def pairs(cases: list[Case]) -> list[tuple[Check, Case]]:
-    """Every check with every case that it applies to."""
-    return [(check, case) for case in cases for check, applies in CHECKS.items() if applies(case)]
+def named(cases: list[Case]) -> list[Any]:
+    """Every check with every case that it applies to, as parameters of a test."""
+    return [
+        pytest.param(check, case, id=f"{case}-{check.__name__}")
+        for case in cases
+        for check, applies in CHECKS.items()
+        if applies(case)
+    ]
 
 
 def has_gradient(case: Case) -> bool:
     return case.grad and any(draw.differentiable() for draw in case.draws())
 
 
+@cache
+def expected_values(case: Case, dtype: str) -> list[np.ndarray]:
+    return reference(case, case.arrays(dtype))
+
+
+@cache
+def torch_values(case: Case, dtype: str) -> list[Any]:
+    found = run_torch(case, case.arrays(dtype))
+    assert found is not None
+    return found
+
+
+@cache
+def python_values(case: Case, dtype: str) -> list[Any]:
+    return run(case, case.arrays(dtype), "python")
+
+
 @check(lambda case: True)
 def values_agree_with_the_oracle(case: Case, backend: str) -> None:
+    """Shapes, dtypes and values; and the inputs stay what they are."""
     for dtype in case.dtypes:
         arrays = case.arrays(dtype)
-        got = run(case, arrays, backend)
+        inputs = tensors(case, arrays, backend)
+        with etude.use_backend(backend):
+            got = outputs(call(case, inputs))
+        inputs_stay(case, inputs, arrays)
         assert all(y.backend.name == backend for y in got)
         assert all(tuple(y.buffer.shape) == y.shape for y in got)
         assert all(y.backend.dtype(y.buffer) == y.dtype for y in got)
         if case.result is not None:
             assert {str(y.dtype) for y in got} == {case.result}
-        all_close(got, reference(case, arrays), case)
+        all_close(got, expected_values(case, dtype), case)
+
+
+def inputs_stay(case: Case, inputs: Any, arrays: Any) -> None:
+    for number, (x, before) in enumerate(zip(inputs, arrays)):
+        if number not in case.in_place:
+            for a, b in zip(leaves(x, etude.Tensor), leaves(before, np.ndarray)):
+                assert a.numpy().tobytes() == b.tobytes(), f"input {number} was changed"
 
 
 @check(lambda case: case.torch is not None)
 def values_and_dtypes_agree_with_torch(case: Case, backend: str) -> None:
     need_torch()
     for dtype in case.dtypes:
-        arrays = case.arrays(dtype)
-        expected = run_torch(case, arrays)
-        got = run(case, arrays, backend)
+        expected = torch_values(case, dtype)
+        got = run(case, case.arrays(dtype), backend)
         if case.result is None:
             assert [str(y.dtype) for y in got] == [str(y.dtype)[6:] for y in expected]
         all_close(got, [y.numpy() for y in expected], case)
@@ -201,8 +233,7 @@ def values_and_dtypes_agree_with_torch(case: Case, backend: str) -> None:
 @check(lambda case: True)
 def values_agree_with_the_python_backend(case: Case, backend: str) -> None:
     for dtype in case.dtypes:
-        arrays = case.arrays(dtype)
-        got, expected = run(case, arrays, backend), run(case, arrays, "python")
+        got, expected = run(case, case.arrays(dtype), backend), python_values(case, dtype)
         assert [y.dtype for y in got] == [y.dtype for y in expected]
         all_close(got, [y.numpy() for y in expected], case)
 
@@ -210,20 +241,8 @@ def values_agree_with_the_python_backend(case: Case, backend: str) -> None:
 @check(lambda case: case.random)
 def random_numbers_equal_the_python_backend_to_the_bit(case: Case, backend: str) -> None:
     for dtype in case.dtypes:
-        got, expected = (run(case, case.arrays(dtype), name) for name in (backend, "python"))
+        got, expected = run(case, case.arrays(dtype), backend), python_values(case, dtype)
         assert [y.tolist() for y in got] == [y.tolist() for y in expected]
-
-
-@check(lambda case: bool(case.draws()))
-def inputs_stay_unchanged(case: Case, backend: str) -> None:
-    arrays = case.arrays(case.dtypes[0])
-    inputs = tensors(case, arrays, backend)
-    with etude.use_backend(backend):
-        call(case, inputs)
-    for number, (x, before) in enumerate(zip(inputs, arrays)):
-        if number not in case.in_place:
-            for a, b in zip(leaves(x, etude.Tensor), leaves(before, np.ndarray)):
-                np.testing.assert_array_equal(a.numpy(), b)
 
 
 def leaves(inputs: Any, kind: type) -> list[Any]:
@@ -288,8 +307,10 @@ def special_inputs(case: Case, dtype: str) -> list[Any]:
 
 @check(lambda case: has_gradient(case) and case.smooth)
 def gradients_agree_with_finite_differences(case: Case, backend: str) -> None:
-    # Every element on NumPy; elsewhere, where a run may be slow, one direction through them all.
-    compare_gradients(case, backend, partial(etude.gradcheck, fast_mode=backend != "numpy"))
+    # Every element on NumPy if they are few; otherwise one direction through them all.
+    few = sum(x.size for x in leaves(case.arrays("float64"), np.ndarray)) <= 40
+    fast = backend != "numpy" or not few
+    compare_gradients(case, backend, partial(etude.gradcheck, fast_mode=fast))
 
 
 @check(lambda case: has_gradient(case) and case.smooth and case.second)
@@ -313,32 +334,42 @@ def compare_gradients(case: Case, backend: str, compare: Callable[..., bool]) ->
 def gradients_agree_with_torch(case: Case, backend: str) -> None:
     """Kinks and ties too, where finite differences say nothing."""
     need_torch()
-    arrays = case.arrays("float64")
-    ours, theirs = tensors(case, arrays, backend, True), torch_inputs(case, arrays, True)
+    got, expected = gradients(case, case.arrays("float64"), backend), torch_gradients(case)
+    for x, r in zip(got, expected):
+        assert (x is None) == (r is None)
+        if x is not None:
+            close(x, r.numpy(), case)
+
+
+def gradients(case: Case, arrays: Any, backend: str) -> list[Any]:
+    """For every tensor among the inputs the gradient of `sum_of_squares`, or None."""
+    inputs = tensors(case, arrays, backend, True)
     with etude.use_backend(backend):
-        sum_of_squares(outputs(call(case, ours))).backward()
+        total = sum_of_squares(outputs(call(case, inputs)))
+        if isinstance(total, etude.Tensor):
+            total.backward()
+    return [x.grad for x in leaves(inputs, etude.Tensor)]
+
+
+@cache
+def python_gradients(case: Case) -> list[Any]:
+    return gradients(case, wide(case.arrays("float32")), "python")
+
+
+@cache
+def torch_gradients(case: Case) -> list[Any]:
+    inputs = torch_inputs(case, case.arrays("float64"), True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sum_of_squares(outputs(torch_function(case)(*theirs, **case.kwargs))).backward()
-    for x, r in zip(leaves(ours, etude.Tensor), leaves(theirs, torch_module().Tensor)):
-        assert (x.grad is None) == (r.grad is None)
-        if x.grad is not None:
-            close(x.grad, r.grad.numpy(), case)
+        sum_of_squares(outputs(torch_function(case)(*inputs, **case.kwargs))).backward()
+    return [x.grad for x in leaves(inputs, torch_module().Tensor)]
 
 
 @check(lambda case: has_gradient(case) and "float32" in case.dtypes)
 def gradients_in_float32_agree_with_float64(case: Case, backend: str) -> None:
     """What finite differences are too coarse for, and a float32 kernel of its own may get wrong."""
-    arrays = case.arrays("float32")
-    ends = []
-    for name, values in ((backend, arrays), ("python", wide(arrays))):
-        inputs = tensors(case, values, name, True)
-        with etude.use_backend(name):
-            total = sum_of_squares(outputs(call(case, inputs)))
-            if isinstance(total, etude.Tensor):
-                total.backward()
-        ends.append([x.grad for x in leaves(inputs, etude.Tensor)])
-    for got, expected in zip(*ends):
+    found = gradients(case, case.arrays("float32"), backend)
+    for got, expected in zip(found, python_gradients(case)):
         if got is not None:
             size = float(np.abs(expected.numpy()).max(initial=1.0))
             close(got / size, expected.numpy() / size, case)
@@ -349,10 +380,13 @@ def sum_of_squares(ys: list[Any]) -> Any:
     return sum(((y + 0.5) * (y + 0.5)).sum() for y in ys if y.requires_grad)
 
 
+DONE: set[str] = set()  # one check for each way to call a method: its dtypes, shapes and numbers
+
+
 @check(lambda case: True)
 def backend_keeps_its_contract(case: Case, backend: str) -> None:
     """`out=`, inputs unchanged, overrides equal to the defaults: at every call (contract.py)."""
-    with watched(etude.backends.get(backend), case.loose):
+    with watched(etude.backends.get(backend), case.loose, DONE):
         exercise(case, backend)
 
 

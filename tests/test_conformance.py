@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from case import Case
 from cases import CASES
-from conformance import Check, pairs
+from conformance import Check, named
 
 import etude
 
@@ -15,10 +15,9 @@ BACKENDS: list[Any] = [
     pytest.param(name, marks=[] if why is None else pytest.mark.skip(reason=why))
     for name, why in etude.backends.available().items()
 ]
-NAMED = [pytest.param(check, case, id=f"{case}-{check.__name__}") for check, case in pairs(CASES)]
 
 
-@pytest.mark.parametrize("check, case", NAMED)
+@pytest.mark.parametrize("check, case", named(CASES))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_case(case: Case, backend: str, check: Check) -> None:
     check(case, backend)

@@ -49,7 +49,7 @@ def arguments(name: str, backend: Backend, dtype: str) -> list[list[Any]]:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_steps_agree_with_their_defaults(backend: str, name: str, dtype: str) -> None:
     engine = etude.backends.get(backend)
-    with watched(engine):
+    with watched(engine, done=set()):
         for args in arguments(name, engine, dtype):
             getattr(engine, name)(*args)
 
@@ -73,7 +73,7 @@ def test_steps_agree_with_the_python_backend(backend: str, name: str) -> None:
 def test_assign_copies(backend: str) -> None:
     engine = etude.backends.get(backend)
     dst, src = engine.full((2, 3), 1.0, "float32"), engine.full((2, 3), 2.0, "float32")
-    with watched(engine):
+    with watched(engine, done=set()):
         engine.assign(dst, src)
     assert list(engine.to_host(dst)) == [2.0] * 6
 
@@ -121,5 +121,5 @@ def test_the_watch_sees_a_fault(kind: type[NumpyBackend], words: str, call: Any)
     engine = kind()
     x = np.array([[1.0, 2.0, 3.0]])
     args = {"unary": ("exp", x), "softmax": (x, 1), "sgd_step": (x, x, None, 0.1, 0, 0, 0, False)}
-    with watched(engine), pytest.raises(AssertionError, match=words):
+    with watched(engine, done=set()), pytest.raises(AssertionError, match=words):
         getattr(engine, call[0])(*args[call[0]])

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 import pytest
 from case import Case
 from cases import CASES
-from conformance import Check, pairs
+from conformance import Check, named
 from tiny_backend import TinyBackend
 
 import etude
 from etude.backends import registry
 from etude.backends.tier1 import Tier1
-
-NAMED = [pytest.param(check, case, id=f"{case}-{check.__name__}") for check, case in pairs(CASES)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,6 +33,6 @@ def test_it_is_available() -> None:
     assert etude.backends.available()["tiny"] is None
 
 
-@pytest.mark.parametrize("check, case", NAMED)
+@pytest.mark.parametrize("check, case", named(CASES))
 def test_case(case: Case, check: Check) -> None:
     check(case, "tiny")
