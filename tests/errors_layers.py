@@ -199,7 +199,7 @@ LAYERS = [
         "embedding sparse",
         lambda: F.embedding(labels(0), ROWS, sparse=True),
         ArgumentError,
-        "got True",
+        "sparse",
     ),
     Wrong(
         "embedding padding",

@@ -42,6 +42,8 @@ LAYERS = [
     ),
     Layer("nn.GLU()", (2, 4)),
     Layer("nn.RReLU(0.2, 0.2)", (3, 4)),
+    Layer("nn.Embedding(7, 3, max_norm=1.0)", (2, 4), 7),
+    Layer("nn.Embedding(7, 3, 2, 1.5, 1.0, scale_grad_by_freq=True)", (9,), 7),
     Layer("nn.Softmax2d()", (2, 3, 2, 2)),
     Layer("nn.Softmax2d()", (3, 2, 2)),
     Layer("nn.InstanceNorm1d(4)", (4, 3)),
