@@ -14,7 +14,7 @@ from operator import index
 from types import FunctionType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from .errors import CallError, EtudeError, fail, nearest
+from .errors import ArgumentError, CallError, EtudeError, fail, nearest
 
 INTERNAL = {"as_tensor_operand", "cast", "only_bool"}  # they explain themselves, and are hot
 ALIASES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim"}  # NumPy's names
@@ -79,6 +79,19 @@ def explain(
         for v in value if several else (value,):
             if parameter.kind is not Parameter.VAR_KEYWORD and not fits(v, kind):
                 return wrong_type(name, label, kind, v)
+    return _too_large(name, bound)
+
+
+def _too_large(name: str, bound: dict[str, Any]) -> EtudeError | None:
+    """The error for a whole number beyond every size, which array libraries choke on."""
+    for label, value in bound.items():
+        several = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(v, int) and abs(v) > 2**31 for v in several):
+            return fail(
+                ArgumentError,
+                name,
+                f"expected {label} to fit into memory, got {came(value)}; use a smaller one",
+            )
     return None
 
 
@@ -205,7 +218,8 @@ def came(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value)
     if isinstance(value, (int, float)):
-        return f"the number {value!r}"
+        text = repr(value)
+        return f"the number {text}" if len(text) < 40 else f"a number of {len(text)} digits"
     if isinstance(value, str):
         return f"the string {value[:40]!r}"
     if isinstance(value, type):

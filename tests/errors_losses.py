@@ -163,7 +163,7 @@ DRAWS = [
     Wrong("dropout probability above 1", lambda: F.dropout(SCORES, 1.5), ArgumentError, "1.5"),
     Wrong("dropout negative probability", lambda: F.dropout(SCORES, -0.5), ArgumentError, "-0.5"),
     Wrong("dropout probability a string", lambda: F.dropout(SCORES, "half"), CallError, "'half'"),
-    Wrong("dropout of whole numbers", lambda: F.dropout(labels(1, 2)), DTypeError, "int64"),
+    Wrong("dropout of labels", lambda: F.dropout(labels(1, 2)), DTypeError, "int64"),
     Wrong("dropout of a list", lambda: F.dropout([1.0, 2.0]), CallError, "[1.0, 2.0]"),
     Wrong("rand negative size", lambda: etude.rand(-1), ArgumentError, "(-1,)"),
     Wrong("rand of whole numbers", lambda: etude.rand(2, dtype=etude.int64), DTypeError, "int64"),

@@ -115,7 +115,8 @@ def test_every_message_in_the_source_says_what_to_do() -> None:
 
 def is_composed_elsewhere(said: str) -> bool:
     """A message that is one variable, or ends in one that brings the whole of what came."""
-    return said.startswith("{") or said.endswith("{what}")
+    said = said.removeprefix("[{op}] ")
+    return (said.startswith("{") and said.endswith("}")) or said.endswith("{what}")
 
 
 # no bare error ------------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ def _about(path: Path) -> tuple[Recipe, int]:
         raise fail(
             BadFile,
             "eval",
-            f"{path} does not say which model it holds; expected weights that etude train saved",
+            f"expected weights of etude train, but {path} does not say which model it holds; "
+            "train again with --out",
         ) from None
 
 

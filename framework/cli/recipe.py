@@ -116,7 +116,7 @@ def _hold_out(dataset: data.Dataset, part: float, seed: int) -> tuple[data.Subse
         raise fail(
             ArgumentError,
             "train",
-            f"a validation part of {part:g} leaves {len(rest)} images to learn and {len(held)} to "
-            "watch; expected some of both",
+            f"expected some images to learn and some to watch, but a validation part of {part:g} "
+            f"leaves {len(rest)} images to learn and {len(held)} to watch; use another part",
         )
     return rest, held

@@ -35,7 +35,11 @@ def train(
 ) -> int:
     """Train, test and save; the exit code. What was done is saved however training ends."""
     if go_on and out is None:
-        raise fail(ArgumentError, "train", "--resume goes on with a run: expected its --out FOLDER")
+        raise fail(
+            ArgumentError,
+            "train",
+            "expected --out FOLDER with --resume, got none; name the folder of the run",
+        )
     limit_threads(threads)
     recipe = make_recipe(**chosen)
     engine = as_backend(backend)

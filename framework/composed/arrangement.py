@@ -49,7 +49,7 @@ __all__ = [
 
 
 # turning ------------------------------------------------------------------------------------------
-def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
+def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] = ()) -> Tensor:
     """Shift along axes; what leaves at one end comes back at the other. Without `dims` flat."""
     moves = [shifts] if isinstance(shifts, int) else list(shifts)
     axes = [dims] if isinstance(dims, int) else list(dims or ())
@@ -132,7 +132,7 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, other.shape)
 
 
-def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several, row by row; one of the sizes may be -1."""
     axis = check_axis("unflatten", dim, len(input.shape))
     if not input.shape:

@@ -12,12 +12,13 @@ from math import prod
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
-from .. import tensor as _tensor
 from ..dtypes import promote
 from ..errors import ArgumentError, ShapeError, fail
+from ..guard import came
 from ..ops.layout import diagonal, expand, permute, reshape
 from ..ops.matmul import matmul
 from ..ops.reduce import sum_
+from .joining import each
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -40,7 +41,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     """
     if isinstance(equation, str):
         given = operands[0] if len(operands) == 1 else operands
-        tensors = [given] if isinstance(given, _tensor.Tensor) else list(given)
+        tensors = each(OP, given if isinstance(given, (list, tuple)) else [given])
         terms, output = _parse(equation, tensors)
     else:
         tensors, terms, output = _from_lists((equation, *operands))
@@ -81,16 +82,18 @@ def _from_lists(given: tuple[Any, ...]) -> tuple[list[Tensor], list[Labels], Lab
     """Operands and labels from a, [0, 1], b, [1, 2] and perhaps the output's [0, 2]."""
 
     def letters(labels: Any) -> Labels:
-        if any(n is not Ellipsis and not 0 <= n < len(ascii_letters) for n in labels):
+        known = (Ellipsis, *range(len(ascii_letters)))
+        if not isinstance(labels, (list, tuple)) or any(n not in known for n in labels):
             raise fail(
                 ArgumentError,
                 OP,
-                f"expected labels 0 ... 51 or ..., got {labels}; use whole numbers below 52",
+                f"expected labels 0 ... 51 or ..., got {came(labels)}; "
+                "use lists of whole numbers below 52",
             )
         return ["..." if n is Ellipsis else ascii_letters[n] for n in labels]
 
     pairs = len(given) // 2
-    tensors = list(given[0 : 2 * pairs : 2])
+    tensors = each(OP, given[0 : 2 * pairs : 2])
     terms = [letters(labels) for labels in given[1 : 2 * pairs : 2]]
     return tensors, terms, letters(given[-1]) if len(given) % 2 else None
 

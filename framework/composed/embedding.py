@@ -45,7 +45,7 @@ def embedding(
             "give it one row of D numbers for each index",
         )
     if sparse:
-        raise fail(ArgumentError, op, "expected sparse=False, got True; gradients are dense here")
+        raise fail(ArgumentError, op, "expected dense gradients, got sparse=True; leave it out")
     rows = weight.shape[0]
     check_indices(op, indices, rows)
     if max_norm is not None:

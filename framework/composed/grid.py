@@ -5,6 +5,7 @@ A grid holds places from -1 (one border) to 1 (the other), x before y before z.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ MODES = {"bilinear", "nearest", "bicubic"}
 PADDINGS = {"zeros", "border", "reflection"}
 
 
-def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The grid of places theta (x, y, 1) of an image of `size` (N, C, H, W), or in 3-d.
 
     theta (N, 2, 3) gives (N, H, W, 2), theta (N, 3, 4) and (N, C, D, H, W) give (N, D, H, W, 3).

@@ -19,7 +19,7 @@ from ..ops.layout import (
     narrow,
     reshape,
 )
-from ..shape import check_axis, check_size
+from ..shape import check_axis, check_size, check_whole
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -205,10 +205,14 @@ def _cut(op: str, x: Tensor, cuts: Any, dim: int) -> tuple[Tensor, ...]:
             )
         places = [i * (size // given) + min(i, size % given) for i in range(given + 1)]
         return tuple(narrow(x, axis, a, b - a) for a, b in pairwise(places))
-    bounds = [None, *(_whole(i) for i in given), None]
+    bounds = [None, *(check_whole(op, "every cut", i) for i in _listed(given)), None]
     lead = (slice(None),) * axis
     pairs = pairwise(bounds)
     return tuple(getitem(x, (*lead, slice(a, b))) for a, b in pairs)
+
+
+def _listed(cuts: Any) -> Any:
+    return cuts if isinstance(cuts, (list, tuple)) else [cuts]
 
 
 def _equal_cut(op: str, x: Tensor, cuts: Any, least: int, dim: int) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -193,7 +194,7 @@ def max_unpool1d(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    output_size: Any = None,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """The maxima of max_pool1d back at their positions, zeros elsewhere; see max_unpool2d."""
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
@@ -205,7 +206,7 @@ def max_unpool2d(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    output_size: Any = None,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """The maxima of max_pool2d back at their positions, zeros elsewhere. Zeiler & Fergus 2014.
 
@@ -221,7 +222,7 @@ def max_unpool3d(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    output_size: Any = None,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """The maxima of max_pool3d back at their positions, zeros elsewhere; see max_unpool2d."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

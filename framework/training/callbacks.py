@@ -134,7 +134,9 @@ class CsvLog(Callback):
             self.file = open(self.path, "w", newline="", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise fail(
-                BadFile, "CsvLog", f"cannot write {self.path}: {error.strerror or error}"
+                BadFile,
+                "CsvLog",
+                f"cannot write {self.path}: {error.strerror or error}; choose another place",
             ) from None
         lines = csv.writer(self.file)
         lines.writerow(f.name for f in fields(Epoch))

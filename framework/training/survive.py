@@ -36,7 +36,7 @@ class Checkpoints(Callback):
 
     def __init__(self, path: str | Path, every: int = 100, facts: Any = None) -> None:
         if not isinstance(every, int) or every < 1:
-            raise fail(ArgumentError, "Checkpoints", f"expected every >= 1, got {every!r}")
+            raise fail(ArgumentError, "Checkpoints", f"expected every >= 1, got {every!r}; use 100")
         self.path, self.every, self.facts = Path(path), every, facts
         self.saved: tuple[int, int] | None = None
 
@@ -80,10 +80,17 @@ def resume(trainer: Trainer, path: str | Path, facts: Any = None) -> bool:
         return False
     state = checkpoint.load(path, next(iter(trainer.model.parameters())).backend)
     if not isinstance(state, dict) or "trainer" not in state:
-        raise fail(BadFile, "resume", f"{path} is no checkpoint of a training run")
+        raise fail(
+            BadFile,
+            "resume",
+            f"{path} is no checkpoint of a training run; start anew, or name another",
+        )
     if state["facts"] != facts:
         raise fail(
-            BadFile, "resume", f"{path} is of another run: {_difference(state['facts'], facts)}"
+            BadFile,
+            "resume",
+            f"{path} is of another run: {_difference(state['facts'], facts)}; "
+            "resume with the same options",
         )
     trainer.load_state_dict(state["trainer"])
     return True

@@ -65,9 +65,17 @@ class Trainer:
                 f"expected schedule_by 'step' or 'epoch', got {schedule_by!r}; use 'epoch'",
             )
         if not isinstance(accumulate, int) or accumulate < 1:
-            raise fail(ArgumentError, "Trainer", f"expected accumulate >= 1, got {accumulate!r}")
+            raise fail(
+                ArgumentError,
+                "Trainer",
+                f"expected accumulate >= 1, got {accumulate!r}; use 1 for a step after each batch",
+            )
         if clip_norm is not None and not clip_norm > 0:
-            raise fail(ArgumentError, "Trainer", f"expected clip_norm > 0, got {clip_norm!r}")
+            raise fail(
+                ArgumentError,
+                "Trainer",
+                f"expected clip_norm > 0, got {clip_norm!r}; use None for no clipping",
+            )
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
