@@ -7,6 +7,8 @@
 tensor([2., 4., 6.])
 """
 
+from importlib import import_module
+
 from . import backends
 from .framework import errors, functional, nn, optim
 from .framework.anomaly import AnomalyError, detect_anomaly
@@ -40,8 +42,13 @@ guard_functions(globals(), __name__)
 publish(("errors", "functional", "nn", "optim"))
 
 
+ON_DEMAND = ("checkpoint", "data", "graph", "models", "training", "weights")
+
+
 def __getattr__(name: str) -> object:
-    """`etude.__version__`, asked of the installation only when it is wanted: that takes 15 ms."""
+    """The parts that not every program needs, and `etude.__version__`: imported when wanted."""
+    if name in ON_DEMAND:
+        return import_module(f".framework.{name}", __name__)
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version
