@@ -1,8 +1,11 @@
-"""Keeps pytest from importing the framework a second time under another name."""
+"""Keeps pytest from importing the framework a second time; fixtures of the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,3 +29,42 @@ class RootIsADirectory:
 def pytest_configure(config: pytest.Config) -> None:
     # Registered here, because hooks of a conftest are not asked about folders above its own.
     config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def etude_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Run a command line in an empty folder: its exit code, output and errors."""
+    from etude.framework.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+    def call(*args: str) -> tuple[int, str, str]:
+        code = run(args)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fifth of the digits, so that an epoch is short."""
+    from etude.framework.data import Splits, TensorDataset, catalog
+
+    module, load = catalog.SETS["digits"]
+
+    def load_few(*args: Any) -> Splits:
+        whole = load(*args)
+        few = {
+            part: TensorDataset(*(t[::5] for t in getattr(whole, part).tensors))
+            for part in ("train", "test")
+        }
+        return replace(whole, **few)
+
+    monkeypatch.setitem(catalog.SETS, "digits", (module, load_few))
