@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import etude
 from etude.framework import weights
 from etude.framework.cli import main
-from etude.framework.training import Callback
+from etude.framework.training import Callback, Step, Trainer
 
 Run = Callable[..., tuple[int, str, str]]
 MLP = ("mlp", "--epochs", "1", "--batch-size", "16")
