@@ -13,10 +13,10 @@ from etude.backends import registry
 from etude.backends.base import Backend
 
 from . import tensor as _tensor
-from .dtypes import DEFAULT, as_dtype, check_fits, float64, int64, number_dtype
+from .dtypes import DEFAULT, DTYPES, as_dtype, check_fits, float64, int64, number_dtype
 from .errors import ArgumentError, DTypeError, fail, nearest
 from .guard import wrong_type
-from .host import from_data
+from .host import BY_FORMAT, from_data
 from .shape import check_size
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def tensor(
         return _leaf("tensor", copy.to(kind or copy.dtype), requires_grad)
     engine = as_backend(backend)
     host, shape, natural = from_data(data)
-    source = float64 if host.format == "d" else natural
+    source = DTYPES[BY_FORMAT[host.format]] if host.format in BY_FORMAT else natural
     buffer = engine.from_host(host, shape, source)
     target = kind or natural
     if target is not source:

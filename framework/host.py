@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Shape
 
-from .dtypes import DTYPES, DType, bool_, float32, int32, int64
+from .dtypes import DTYPES, DType, bool_, float32, int32, int64, promote
 from .errors import ArgumentError, CallError, DTypeError, ShapeError, fail
 from .guard import came
 
@@ -20,6 +21,7 @@ WIDEN = {
     "int8": int32, "uint8": int32, "int16": int32, "uint16": int32, "uint32": int64,
     "float16": float32,
 }  # fmt: skip
+PLAIN = {bool, int, float}
 BY_FORMAT = {"f": "float32", "d": "float64", "i": "int32", "q": "int64", "l": "int64", "?": "bool"}
 
 
@@ -51,13 +53,15 @@ def numpy_view(t: Tensor) -> Any:
 
 def from_data(data: Any) -> tuple[memoryview[Any], Shape, DType]:
     """Host memory, shape and dtype of a number, nested sequence, or object with a buffer."""
-    if isinstance(data, (bool, int, float)):
+    if isinstance(data, (bool, int, float)) and not hasattr(data, "dtype"):
         return _from_flat([data], ())
     if _is_row(data):
         shape = _shape_of(data)
         flat: list[Any] = []
-        _flatten(data, shape, flat)
-        return _from_flat(flat, shape)
+        kinds: set[str | None] = set()
+        _flatten(data, shape, flat, kinds)
+        host, shape, natural = _from_flat(flat, shape)
+        return host, shape, _common(kinds, natural)
     return _from_buffer(data)
 
 
@@ -81,17 +85,32 @@ def _shape_of(data: Any) -> Shape:
     return tuple(shape)
 
 
-def _flatten(data: Any, shape: Shape, out: list[Any]) -> None:
+def _flatten(
+    data: Any, shape: Shape, out: list[Any], kinds: set[str | None], kind: str | None = None
+) -> None:
+    """The numbers in order, and the dtypes that NumPy's among them have; None for Python's."""
+    kind = str(getattr(data, "dtype", kind or "")) or None
     data = _plain(data)
     if not shape:
         if _is_row(data):
             raise _ragged("a number", data)
         out.append(data)
+        kinds.add(kind)
         return
     if not _is_row(data) or len(data) != shape[0]:
         raise _ragged(f"a row of {shape[0]}", data)
+    if len(shape) == 1 and kind is None and {type(v) for v in data} <= PLAIN:
+        out.extend(data)  # what most lists hold, without a call for each number
+        kinds.add(None)
+        return
     for part in data:
-        _flatten(part, shape[1:], out)
+        _flatten(part, shape[1:], out, kinds, kind)
+
+
+def _common(kinds: set[str | None], natural: DType) -> DType:
+    """The dtype of a list: NumPy's if all numbers have one, else that of Python's numbers."""
+    known = [WIDEN.get(str(k)) or DTYPES.get(str(k)) for k in kinds]
+    return natural if None in known or not known else reduce(promote, [k for k in known if k])
 
 
 def _ragged(wanted: str, data: Any) -> ShapeError:
@@ -104,8 +123,8 @@ def _ragged(wanted: str, data: Any) -> ShapeError:
 
 def _from_flat(flat: Sequence[Any], shape: Shape) -> tuple[memoryview[Any], Shape, DType]:
     kinds = {type(v) for v in flat}
-    if not kinds <= {bool, int, float}:
-        odd = next(v for v in flat if type(v) not in (bool, int, float))
+    if not kinds <= PLAIN:
+        odd = next(v for v in flat if type(v) not in PLAIN)
         if not isinstance(odd, (int, float)):
             raise fail(
                 CallError,
