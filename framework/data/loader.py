@@ -7,20 +7,22 @@ be made anywhere, in any order, by any process, and is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ..creation import as_backend
-from ..errors import ArgumentError, fail
+from ..errors import ArgumentError, IndexOutOfRange, fail
 from ..functional import randperm
-from ..ops.sampling import Generator, default_generator
+from ..ops.sampling import Generator, default_generator, get_rng_state, set_rng_state
 from .dataset import Dataset, Sample
 from .transforms import Transform
+from .workers import Workers, as_context
 
 # The high half of the generator's 128-bit counter holds the epoch and the number of the batch, so
-# that no two batches ever draw the same random numbers.
-EPOCH, BATCH = 2**96, 2**64
+# that no two batches ever draw the same random numbers; nor do a batch's transform and dataset.
+EPOCH, BATCH, DATASET = 2**96, 2**64, 2**63
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,22 @@ class Batch:
 
 def fetch(dataset: Dataset, batch: Batch, transform: Transform | None = None) -> Sample:
     """Carry a planned batch out, on the dataset's own backend."""
-    first, *rest = dataset.batch(batch.indices)
-    if transform is not None:
-        first = transform(first, Generator(batch.seed, batch.counter))
-    return (first, *rest)
+    with _numbers_of(batch):
+        first, *rest = dataset.batch(batch.indices)
+        if transform is not None:
+            first = transform(first, Generator(batch.seed, batch.counter))
+        return (first, *rest)
+
+
+@contextmanager
+def _numbers_of(batch: Batch) -> Iterator[None]:
+    """What draws from etude's own generator inside gets numbers that the batch determines."""
+    state = get_rng_state()
+    set_rng_state((batch.seed, batch.counter + DATASET))
+    try:
+        yield
+    finally:
+        set_rng_state(state)
 
 
 class DataLoader:
@@ -57,8 +71,19 @@ class DataLoader:
         seed: of the orders and of the transform; by default the seed given to `manual_seed`.
         transform: changes the batch's first tensor, `transform(x, generator)`, see transforms.py.
         backend: where the batches go; by default they stay on the dataset's.
+        num_workers: processes that make the batches; with 0 the caller does. The batches are the
+            same for any number, if the dataset's random numbers come from etude.
+        prefetch_factor: batches that each worker may be ahead of the caller.
+        multiprocessing_context: "spawn", "forkserver" or such a context, see workers.py.
+        worker_init_fn: called with its number in each worker, before its first batch.
+        timeout: seconds to wait for a batch of a worker; 0: as long as it lives.
+        persistent_workers: keep the workers, and the dataset as it was when they started, for the
+            next epoch.
 
-    Raises ArgumentError for a batch size that is not a positive whole number.
+    Workers import the script that is being run, so it starts its work under
+    `if __name__ == "__main__":`, and the dataset and transform are pickled once for each start.
+    Raises ArgumentError for wrong arguments; iterating raises what making a batch raised, in a
+    worker too, and WorkerError if a worker dies.
     """
 
     def __init__(
@@ -71,13 +96,25 @@ class DataLoader:
         seed: int | None = None,
         transform: Transform | None = None,
         backend: Any = None,
+        num_workers: int = 0,
+        prefetch_factor: int = 2,
+        multiprocessing_context: Any = None,
+        worker_init_fn: Callable[[int], None] | None = None,
+        timeout: float = 0,
+        persistent_workers: bool = False,
     ) -> None:
-        if not isinstance(batch_size, int) or batch_size < 1:
+        _check_whole("batch_size", batch_size, 1)
+        _check_whole("num_workers", num_workers, 0)
+        _check_whole("prefetch_factor", prefetch_factor, 1)
+        if not isinstance(timeout, (int, float)) or not timeout >= 0:
             raise fail(
                 ArgumentError,
                 "DataLoader",
-                f"expected batch_size >= 1, got {batch_size!r}; use 1 for single samples",
+                f"expected timeout >= 0, got {timeout!r}; use 0 to wait for ever",
             )
+        if persistent_workers and not num_workers:
+            why = "expected num_workers >= 1 with persistent_workers, got 0; leave one of them out"
+            raise fail(ArgumentError, "DataLoader", why)
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -85,7 +122,15 @@ class DataLoader:
         self.seed = (default_generator.seed if seed is None else seed) % 2**64
         self.transform = transform
         self.backend = None if backend is None else as_backend(backend)
+        self.num_workers = num_workers
+        self.prefetch_factor = prefetch_factor
+        wanted = num_workers > 0 or multiprocessing_context is not None
+        self.multiprocessing_context = as_context(multiprocessing_context) if wanted else None
+        self.worker_init_fn = worker_init_fn
+        self.timeout = timeout
+        self.persistent_workers = persistent_workers
         self.epoch = 0  # the epoch that the next pass will be
+        self._idle: Workers | None = None  # persistent ones between two epochs
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -111,9 +156,58 @@ class DataLoader:
         return self.batches(epoch)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Sample]:
-        """The batches of an epoch from number `start` on: how a resumed run goes on."""
-        for batch in self.plan(epoch)[start:]:
-            parts = fetch(self.dataset, batch, self.transform)
-            if self.backend is not None:
-                parts = tuple(t.to(self.backend) for t in parts)
-            yield parts
+        """The batches start, start + 1, ... of an epoch, both counted from 0.
+
+        A pass that was cut off goes on with them, to the bit. Raises IndexOutOfRange for a start
+        that is not one of 0 ... len(self).
+        """
+        if not 0 <= start <= len(self):
+            raise fail(
+                IndexOutOfRange,
+                "DataLoader",
+                f"expected a start of 0 ... {len(self)}, the batches of an epoch, got {start}; "
+                "use 0 for the first",
+            )
+        return self._moved(self._made(epoch, start))
+
+    def _moved(self, batches: Iterator[Sample]) -> Iterator[Sample]:
+        for parts in batches:
+            yield parts if self.backend is None else tuple(t.to(self.backend) for t in parts)
+
+    def _made(self, epoch: int, start: int) -> Iterator[Sample]:
+        plan = self.plan(epoch)[start:]
+        if self.num_workers == 0:
+            for batch in plan:
+                yield fetch(self.dataset, batch, self.transform)
+        elif plan:
+            names = (f"batch {start + k} of epoch {epoch}" for k in range(len(plan)))
+            workers, self._idle = self._idle or self._hire(), None
+            finished = False
+            try:
+                ahead = self.prefetch_factor * self.num_workers
+                yield from workers.run(zip(names, plan), ahead)
+                finished = True
+            finally:
+                if finished and self.persistent_workers and self._idle is None:
+                    self._idle = workers
+                else:
+                    workers.close()
+
+    def _hire(self) -> Workers:
+        return Workers(
+            fetch,
+            {"dataset": self.dataset, "transform": self.transform},
+            self.num_workers,
+            self.multiprocessing_context,
+            self.timeout,
+            self.worker_init_fn,
+        )
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise fail(
+            ArgumentError,
+            "DataLoader",
+            f"expected {name} >= {least}, got {value!r}; use {least} or more",
+        )
