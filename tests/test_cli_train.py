@@ -134,3 +134,11 @@ def test_resume_says_what_it_needs(etude_command: Run) -> None:
     code, _, err = etude_command("train", *MLP, "--out", "a", "--resume", "--lr", "0.5")
     assert code == 2
     assert "lr was 0.002, now 0.5" in err
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_workers_change_nothing_but_the_processes(etude_command: Run) -> None:
+    assert etude_command("train", *MLP, "--out", "a")[0] == 0
+    assert etude_command("train", *MLP, "--out", "b", "--workers", "2")[0] == 0
+    same = [Path(run, "weights.safetensors").read_bytes() for run in "ab"]
+    assert same[0] == same[1]

@@ -219,6 +219,9 @@ def compare(**chosen: Any) -> int:
     help="Steps between checkpoints; one is also written after each epoch and on Ctrl-C.",
 )
 @click.option(
+    "--workers", default=0, type=Whole(0), help="Processes that make batches; 0 is this one."
+)
+@click.option(
     "--resume", "go_on", is_flag=True, help="Go on from the checkpoint in --out, if there is one."
 )
 @SEED

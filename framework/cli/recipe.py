@@ -74,10 +74,13 @@ class Session:
     test: data.DataLoader
 
 
-def prepare(recipe: Recipe, splits: data.Splits, backend: Any, held_out: float = 0.0) -> Session:
+def prepare(
+    recipe: Recipe, splits: data.Splits, backend: Any, held_out: float = 0.0, workers: int = 0
+) -> Session:
     """Build the recipe's model, with the same weights on every backend, and what trains it.
 
-    `held_out` is the part of the training data that is kept for validation.
+    `held_out` is the part of the training data that is kept for validation; `workers` is how many
+    processes make the batches, which are the same for any number.
     """
     training: data.Dataset = splits.train
     validation: data.Dataset | None = None
@@ -85,7 +88,14 @@ def prepare(recipe: Recipe, splits: data.Splits, backend: Any, held_out: float =
         training, validation = _hold_out(splits.train, held_out, recipe.seed)
     move = RandomShift(recipe.shift, splits.background) if recipe.shift else None
     batches = data.DataLoader(
-        training, recipe.batch_size, True, seed=recipe.seed, transform=move, backend=backend
+        training,
+        recipe.batch_size,
+        True,
+        seed=recipe.seed,
+        transform=move,
+        backend=backend,
+        num_workers=workers,
+        persistent_workers=workers > 0,
     )
     manual_seed(recipe.seed)
     with use_backend(backend):

@@ -31,6 +31,7 @@ def train(
     out: str | None,
     go_on: bool,
     checkpoint_every: int,
+    workers: int,
     **chosen: Any,
 ) -> int:
     """Train, test and save; the exit code. What was done is saved however training ends."""
@@ -46,7 +47,7 @@ def train(
     if patience is not None and not validation:
         validation = 0.1
     splits = load_data(recipe)
-    session = prepare(recipe, splits, engine, validation)
+    session = prepare(recipe, splits, engine, validation, workers)
     place = folder(out, "train", recipe.model, recipe.data, engine.name)
     screen = console()
     announce(screen, recipe, splits, session, f"on {engine.name}")

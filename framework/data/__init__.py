@@ -6,8 +6,9 @@ from .digits import digits
 from .loader import DataLoader
 from .mnist import mnist
 from .splits import Splits
+from .workers import WorkerError
 
 __all__ = [
-    "Dataset", "TensorDataset", "Subset", "random_split", "DataLoader",
+    "Dataset", "TensorDataset", "Subset", "random_split", "DataLoader", "WorkerError",
     "SETS", "Splits", "load", "split_names", "digits", "mnist",
 ]  # fmt: skip
