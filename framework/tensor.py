@@ -97,6 +97,18 @@ class Tensor:
 
         return tensor_repr(self)
 
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        if self.shape:
+            raise fail(
+                CallError,
+                "format",
+                f"expected a 0-d tensor for the format {spec!r}, got shape {self.shape}; "
+                "format its .item() or the numbers of .tolist()",
+            )
+        return format(self.item(), spec)
+
     __hash__ = object.__hash__
 
     # to and from the host -----------------------------------------------------------------------

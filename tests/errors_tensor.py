@@ -184,6 +184,7 @@ READING = [
     Wrong("int of many elements", lambda: int(x()), ShapeError, "(2, 3)"),
     Wrong("index with a float tensor", lambda: [1, 2][x(1)], DTypeError, "float32"),
     Wrong("index of range with many elements", lambda: range(etude.arange(3)), ShapeError, "(3,)"),
+    Wrong("format of many elements", lambda: f"{x():.2f}", CallError, "'.2f'", "(2, 3)"),
     Wrong("len of a 0-d tensor", lambda: len(etude.tensor(1.0)), ShapeError, "0-d"),
     Wrong("iter over a 0-d tensor", lambda: list(etude.tensor(1.0)), ShapeError, "0-d"),
     Wrong("numpy of a tensor in the graph", lambda: computed().numpy(), GradError, "detach"),

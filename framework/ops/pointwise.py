@@ -367,12 +367,12 @@ def logical_xor(input: Tensor | float, other: Tensor | float) -> Tensor:
 
 def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent. Exponents 1, 2 and 0.5 given as numbers take the direct way."""
-    if isinstance(input, _tensor.Tensor) and not isinstance(exponent, (bool, _tensor.Tensor)):
+    if isinstance(input, _tensor.Tensor) and isinstance(exponent, (int, float)):
         if exponent == 2:
             return e.MUL(input, input)
         if exponent == 0.5 and input.dtype.is_floating_point:
             return e.SQRT(input)
-    if not isinstance(input, _tensor.Tensor) and isinstance(exponent, _tensor.Tensor):
+    if isinstance(input, (int, float)) and isinstance(exponent, _tensor.Tensor):
         input = _tensor.tensor(
             input, dtype=promote_number(exponent.dtype, input), backend=exponent.backend
         )
