@@ -155,7 +155,7 @@ def apply(op: Op, *inputs: Any) -> Tensor:
     spec = op.infer(*inputs)
     buffer = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
     out = _tensor.Tensor(buffer, spec[0], spec[1], backend)
-    if spec[1].is_floating_point and any(map(needs, inputs)) and recording.get():
+    if recording.get() and spec[1].is_floating_point and any(map(needs, inputs)):
         out.requires_grad = True
         out.node = Node(op, inputs, tick(), buffer if op.keeps_output else None, spec)
     if backend.observe is not None:
@@ -247,13 +247,12 @@ class _Sweep:
             inputs = node.inputs
             if inputs is None:
                 raise _freed(node.op.name)
-            if common_backend(node.op.name, inputs).observe is not None:
+            backend = common_backend(node.op.name, inputs)
+            if backend.observe is not None:
                 visiting.set(node)
-            gradients = self._vjp(node, g, inputs)
+            gradients = self._vjp(node, g, inputs, backend)
             for x, gx in zip(inputs, gradients, strict=True):
                 if gx is not None and x.requires_grad:
-                    if x.version > node.order:
-                        raise _changed(node.op.name, x.shape)
                     if gx.shape != x.shape:
                         raise _bad_vjp(node.op.name, gx.shape, x.shape)
                     self.send(x, gx)
@@ -266,29 +265,29 @@ class _Sweep:
                 part = g if node.op.outputs == 1 else g[index]
                 self.caught[self.wanted[node, index]] = part
 
-    def _vjp(self, node: Node, g: Any, inputs: tuple[Any, ...]) -> Sequence[Tensor | None]:
+    def _vjp(
+        self, node: Node, g: Any, inputs: tuple[Any, ...], backend: Backend
+    ) -> Sequence[Tensor | None]:
         for x in inputs:
             if getattr(x, "version", 0) > node.order:
                 raise _changed(node.op.name, x.shape)
         if self.create_graph and node.op.composition is not None:
             return _through_composition(node, g, inputs)
-        y = _outputs(node, self.create_graph) if node.op.keeps_output else None
+        y = _outputs(node, self.create_graph, backend) if node.op.keeps_output else None
         if node.op.outputs > 1:
-            g = tuple(map(partial(_filled, node), g, node.specs))
+            g = tuple(map(partial(_filled, backend), g, node.specs))
         return node.op.vjp(g, y, *inputs)
 
 
-def _filled(node: Node, g: Tensor | None, spec: Spec) -> Tensor | None:
+def _filled(backend: Backend, g: Tensor | None, spec: Spec) -> Tensor | None:
     """Zeros for an output through which no gradient came; None for one that has none."""
     if g is not None or not spec[1].is_floating_point:
         return g
-    backend = common_backend(node.op.name, node.inputs or ())
     return _tensor.Tensor(backend.full(spec[0], 0, spec[1]), spec[0], spec[1], backend)
 
 
-def _outputs(node: Node, attach: bool) -> Any:
+def _outputs(node: Node, attach: bool, backend: Backend) -> Any:
     """The outputs that the op kept, as Tensors; with their node if the sweep is recorded."""
-    backend = common_backend(node.op.name, node.inputs or ())
     single = node.op.outputs == 1
     specs = [node.specs] if single else node.specs
     buffers = [node.saved] if single else node.saved

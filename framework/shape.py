@@ -133,6 +133,8 @@ def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
     """The new shape, with one -1 worked out."""
     new = list(_whole_sizes(op, size))
     total = prod(old)
+    if prod(new) == total and (not new or min(new) >= 0):
+        return tuple(new)
     if new.count(-1) > 1 or any(n < -1 for n in new):
         raise fail(
             ArgumentError,

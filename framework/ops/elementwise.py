@@ -128,12 +128,13 @@ class Binary(Op):
         """Run the op. The tail is `apply` written out for equal shapes and float dtypes."""
         try:
             backend, shape, dtype = a.backend, a.shape, a.dtype
-            same = b.backend is backend and b.dtype is dtype and b.shape == shape
-            same = same and backend.observe is None
+            alike = b.backend is backend and b.dtype is dtype and dtype.is_floating_point
         except AttributeError:
-            same = False
-        if not same or not dtype.is_floating_point:
+            alike = False
+        if not alike:
             return apply(self, *promote_operands(self, a, b))
+        if b.shape != shape or backend.observe is not None:
+            return apply(self, a, b)
         out = _tensor.Tensor(
             backend.binary(self.name, a.buffer, b.buffer),
             shape,
@@ -208,6 +209,8 @@ def as_tensor_operand(
 
 def promote_operands(op: Binary, a: Any, b: Any) -> tuple[Any, Any]:
     """Both operands in the dtype of the result; a plain number stays a number."""
+    if type(b) is float and isinstance(a, _tensor.Tensor) and a.dtype.is_floating_point:
+        return a, b
     a, b = plain_number(a), plain_number(b)
     plain_a, plain_b = isinstance(a, (int, float)), isinstance(b, (int, float))
     if plain_a and plain_b:
@@ -240,6 +243,8 @@ def plain_number(x: Any) -> Any:
 
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """x converted to `dtype`; x itself if it has that dtype."""
+    if x.dtype is dtype:
+        return x
     dtype = as_dtype(dtype, "cast")
     return x if x.dtype is dtype else apply(Cast(dtype), x)
 

@@ -51,18 +51,19 @@ class Reduce(Op):
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
         from .derivatives import EQ
         from .elementwise import cast
-        from .layout import expand
+        from .layout import Expand, Reshape
 
         (x,) = inputs
         kept = self._kept(x.shape)
-        spread = expand(g.reshape(kept), x.shape)
+        wide = g if g.shape == kept else apply(Reshape(kept), g)
+        spread = wide if x.shape == kept else apply(Expand(x.shape), wide)
         if self.name == "sum":
             return (spread,)
         if self.name == "prod":
             return (spread * _product_of_others(x, self.axes),)
         hit = cast(EQ(x, y.reshape(kept)) | (x.isnan()), x.dtype)
         count = sum_(hit, self.axes, True)
-        return (hit * (g.reshape(kept) / count),)
+        return (hit * (wide / count),)
 
     def _kept(self, shape: Shape) -> Shape:
         return tuple(1 if i in self.axes else n for i, n in enumerate(shape))
@@ -184,7 +185,8 @@ def sum_to(g: Tensor, shape: Shape) -> Tensor:
         *range(lead),
         *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1),
     )
-    return apply(Reduce("sum", axes), g).reshape(shape)
+    total = apply(Reduce("sum", axes), g)
+    return total if total.shape == shape else total.reshape(shape)
 
 
 def reduction(name: str, x: Tensor, axes: Shape, keepdim: bool) -> Tensor:
