@@ -14,7 +14,7 @@ import numpy as np
 
 from .base import Backend
 from .numpy_conv import NumpyConv
-from .numpy_functions import BINARY, QUIET, UNARY, quietly, select
+from .numpy_functions import BINARY, UNARY, enter_quiet, leave_quiet, quietly, select
 from .numpy_memory import keep_freed_memory
 from .numpy_norm import NumpyNorm
 from .numpy_optim import NumpyOptim
@@ -96,19 +96,19 @@ class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, Nu
 
     # elementwise --------------------------------------------------------------------------------
     def unary(self, name: str, x: Buffer, out: Buffer = None) -> Buffer:
-        token = QUIET.enter()
+        token = enter_quiet()
         try:
-            y = UNARY[name](x, out)
+            y = UNARY[name](x) if out is None else UNARY[name](x, out)
         finally:
-            QUIET.leave(token)
+            leave_quiet(token)
         return y if y.__class__ is np.ndarray else np.asarray(y)
 
     def binary(self, name: str, a: Any, b: Any, out: Buffer = None) -> Buffer:
-        token = QUIET.enter()
+        token = enter_quiet()
         try:
-            y = BINARY[name](a, b, out)
+            y = BINARY[name](a, b) if out is None else BINARY[name](a, b, out)
         finally:
-            QUIET.leave(token)
+            leave_quiet(token)
         return y if y.__class__ is np.ndarray else np.asarray(y)
 
     def where(self, condition: Buffer, a: Any, b: Any, out: Buffer = None) -> Buffer:

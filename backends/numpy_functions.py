@@ -15,40 +15,28 @@ import numpy as np
 from .numpy_special import digamma, erf, erfc, erfinv, lgamma
 
 F = TypeVar("F", bound=Callable[..., Any])
-Function = Callable[..., Any]  # f(x, out) or f(a, b, out)
+Function = Callable[..., Any]  # f(x, out=None) or f(a, b, out=None)
 
 
-class _ByErrstate:
-    """The documented way."""
-
-    def enter(self) -> Any:
-        return np.seterr(all="ignore")
-
-    def leave(self, token: Any) -> None:
-        np.seterr(**token)
+def by_errstate() -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """How to enter quiet and how to leave it again, in the documented way."""
+    return partial(np.seterr, all="ignore"), lambda token: np.seterr(**token)
 
 
-def _by_context_variable() -> Any:
-    """The same through NumPy's own context variable (NumPy 2), or None if it is not there."""
-    try:
-        from numpy._core import umath
+def by_context_variable() -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """The same through NumPy's own context variable. Raises where NumPy (before 2.0) has none."""
+    from numpy._core import umath
 
-        state = umath._make_extobj(all="ignore")
-        variable = umath._extobj_contextvar
-    except (ImportError, AttributeError):
-        return None
-
-    class ByContextVariable:
-        enter = staticmethod(partial(variable.set, state))
-        leave = staticmethod(variable.reset)
-
-    return ByContextVariable()
+    variable = umath._extobj_contextvar
+    return partial(variable.set, umath._make_extobj(all="ignore")), variable.reset
 
 
 # NumPy warns of 1/0 and the like. `np.errstate` takes a microsecond to enter and leave, three times
 # what it takes to add ten numbers; the context variable behind it a fifth of that.
-QUIET = _by_context_variable() or _ByErrstate()
-quiet = partial(np.errstate, all="ignore")
+try:
+    enter_quiet, leave_quiet = by_context_variable()
+except (ImportError, AttributeError):
+    enter_quiet, leave_quiet = by_errstate()
 
 
 def quietly(function: F) -> F:
@@ -56,11 +44,11 @@ def quietly(function: F) -> F:
 
     @wraps(function)
     def inner(*args: Any, **kwargs: Any) -> Any:
-        token = QUIET.enter()
+        token = enter_quiet()
         try:
             return function(*args, **kwargs)
         finally:
-            QUIET.leave(token)
+            leave_quiet(token)
 
     return inner  # type: ignore[return-value]
 
@@ -103,20 +91,20 @@ def _into(out: Any, y: Any) -> Any:
 
 def _whole(ufunc: Any) -> Function:
     """Rounding, which leaves integers as they are."""
-    return lambda x, out: ufunc(x, out=out) if x.dtype.kind == "f" else _into(out, x.copy())
+    return lambda x, out=None: ufunc(x, out=out) if x.dtype.kind == "f" else _into(out, x.copy())
 
 
-def _rsqrt(x: Any, out: Any) -> Any:
+def _rsqrt(x: Any, out: Any = None) -> Any:
     return np.reciprocal(np.sqrt(x, out=out), out=out)
 
 
-def _sigmoid(x: Any, out: Any) -> Any:
+def _sigmoid(x: Any, out: Any = None) -> Any:
     """1 / (1 + e^-x); where e^-x overflows the result is 0, as it should be."""
     y = np.exp(np.negative(x, out=out), out=out)
     return np.reciprocal(np.add(y, 1, out=out), out=out)
 
 
-def _softplus(x: Any, out: Any) -> Any:
+def _softplus(x: Any, out: Any = None) -> Any:
     """ln(1 + e^-|x|) + max(x, 0)."""
     y = np.log1p(np.exp(np.negative(np.abs(x))))
     return np.add(y, np.maximum(x, 0), out=out)
@@ -126,7 +114,7 @@ def _normal_cdf(x: Any) -> Any:
     return erfc(x * x.dtype.type(-math.sqrt(0.5)), None) * x.dtype.type(0.5)
 
 
-def _pow(a: Any, b: Any, out: Any) -> Any:
+def _pow(a: Any, b: Any, out: Any = None) -> Any:
     """np.power, which refuses integers to negative powers: the fraction is dropped, 0^b is 0."""
     kind = (a if isinstance(a, np.ndarray) else b).dtype
     if kind.kind == "f" or not np.any(np.less(b, 0)):
@@ -136,7 +124,7 @@ def _pow(a: Any, b: Any, out: Any) -> Any:
     return _into(out, y.astype(kind))
 
 
-def _relu_grad(g: Any, y: Any, out: Any) -> Any:
+def _relu_grad(g: Any, y: Any, out: Any = None) -> Any:
     positive = np.greater(y, 0)
     if isinstance(positive, np.ndarray) and isinstance(g, np.ndarray):
         return keep_where(positive, g, out)
@@ -144,19 +132,19 @@ def _relu_grad(g: Any, y: Any, out: Any) -> Any:
     return _into(out, np.where(positive, g, np.zeros((), like.dtype)))
 
 
-def _tanh_grad(g: Any, y: Any, out: Any) -> Any:
+def _tanh_grad(g: Any, y: Any, out: Any = None) -> Any:
     return np.multiply(g, 1 - y * y, out=out)
 
 
-def _sigmoid_grad(g: Any, y: Any, out: Any) -> Any:
+def _sigmoid_grad(g: Any, y: Any, out: Any = None) -> Any:
     return np.multiply(g * y, 1 - y, out=out)
 
 
-def _softplus_grad(g: Any, x: Any, out: Any) -> Any:
+def _softplus_grad(g: Any, x: Any, out: Any = None) -> Any:
     return np.multiply(g, _sigmoid(np.asarray(x), None), out=out)
 
 
-def _gelu_grad(g: Any, x: Any, out: Any) -> Any:
+def _gelu_grad(g: Any, x: Any, out: Any = None) -> Any:
     x = np.asarray(x)
     density = np.exp(x * x * -0.5) * x.dtype.type(1 / math.sqrt(2 * math.pi))
     return np.multiply(g, _normal_cdf(x) + x * density, out=out)
@@ -198,8 +186,8 @@ UNARY: dict[str, Function] = {
     "rsqrt": _rsqrt,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
-    "relu": lambda x, out: np.maximum(x, 0, out=out),
-    "gelu": lambda x, out: np.multiply(x, _normal_cdf(x), out=out),
+    "relu": lambda x, out=None: np.maximum(x, 0, out=out),
+    "gelu": lambda x, out=None: np.multiply(x, _normal_cdf(x), out=out),
     "erf": erf,
     "erfc": erfc,
     "erfinv": erfinv,
@@ -225,8 +213,8 @@ BINARY: dict[str, Function] = {
     "gt": np.greater,
     "ge": np.greater_equal,
     "pow": _pow,
-    "maximum": lambda a, b, out: np.maximum(a, b, out=out),  # which take `out` by name only
-    "minimum": lambda a, b, out: np.minimum(a, b, out=out),
+    "maximum": lambda a, b, out=None: np.maximum(a, b, out=out),  # which take `out` by name only
+    "minimum": lambda a, b, out=None: np.minimum(a, b, out=out),
     "relu_grad": _relu_grad,
     "tanh_grad": _tanh_grad,
     "sigmoid_grad": _sigmoid_grad,

@@ -238,10 +238,10 @@ def _digamma(x: Any) -> Any:
     return y + np.log(z) - 0.5 / z - w * polynomial(w, PSI[::-1])
 
 
-def _in_float64(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    """A function of (x, out) that computes in float64 and rounds once."""
+def _in_float64(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function of (x, out=None) that computes in float64 and rounds once."""
 
-    def apply(x: Any, out: Any) -> Any:
+    def apply(x: Any, out: Any = None) -> Any:
         y = function(x.astype(np.float64).reshape(-1)).astype(x.dtype, copy=False)
         y = y.reshape(x.shape)
         if out is None:

@@ -14,7 +14,15 @@ import pytest
 
 from etude.backends import get, numpy_conv, numpy_memory, numpy_norm, numpy_optim, numpy_pool
 from etude.backends.base import Backend, window_count
-from etude.backends.numpy_functions import BINARY, UNARY, _ByErrstate, keep_where, quietly, select
+from etude.backends.numpy_functions import (
+    BINARY,
+    UNARY,
+    by_context_variable,
+    by_errstate,
+    keep_where,
+    quietly,
+    select,
+)
 from etude.kernels import scalar, scalar_integer
 
 B: Any = get("numpy")
@@ -305,12 +313,13 @@ def test_no_exception_of_floating_point_warns() -> None:
         np.ones(1) / np.zeros(1)
 
 
-def test_quiet_without_numpys_private_variable() -> None:
-    by_errstate = _ByErrstate()
+@pytest.mark.parametrize("way", [by_errstate, by_context_variable])
+def test_both_ways_of_being_quiet(way: Any) -> None:
     before = np.geterr()
-    token = by_errstate.enter()
+    enter, leave = way()
+    token = enter()
     assert set(np.geterr().values()) == {"ignore"}
-    by_errstate.leave(token)
+    leave(token)
     assert np.geterr() == before
     assert quietly(math.sqrt)(4.0) == 2.0
 
