@@ -12,7 +12,7 @@ from importlib import import_module
 from . import backends
 from .framework import errors, functional, nn, optim
 from .framework.anomaly import AnomalyError, detect_anomaly
-from .framework.autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from .framework.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .framework.creation import (
     arange,
     default_backend,
@@ -36,6 +36,7 @@ from .framework.guard import guard_functions
 from .framework.interchange import from_dlpack
 from .framework.ops.sampling import Generator, get_rng_state, set_rng_state
 from .framework.public import publish
+from .framework.sweep import grad
 from .framework.tensor import Tensor
 
 guard_functions(globals(), __name__)

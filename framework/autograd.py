@@ -107,7 +107,8 @@ class Op(ABC):
 class Node:
     """One recorded application of an op."""
 
-    __slots__ = ("__weakref__", "inputs", "op", "order", "saved", "specs")
+    __slots__ = ("__weakref__", "hooks", "inputs", "op", "order", "saved", "specs")
+    hooks: dict[int, dict[Any, Callable[..., Any]]]  # by output; there once one is registered
 
     def __init__(self, op: Op, inputs: tuple[Any, ...], order: int, saved: Any, specs: Any) -> None:
         self.op = op

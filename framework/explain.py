@@ -7,8 +7,9 @@ from math import isfinite, prod, sqrt
 from typing import TYPE_CHECKING
 
 from .anomaly import span
-from .autograd import Node, grad
+from .autograd import Node
 from .errors import GradError, fail
+from .sweep import grad
 
 if TYPE_CHECKING:
     from .tensor import Tensor

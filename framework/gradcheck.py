@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from etude.backends.base import Shape
 
 from . import tensor as _tensor
-from .autograd import enable_grad, grad
+from .autograd import enable_grad
 from .dtypes import float64
 from .errors import DTypeError, GradError, fail
+from .sweep import grad
 
 if TYPE_CHECKING:
     from .tensor import Tensor

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from etude.backends import registry
 from etude.backends.base import Backend, Buffer, Shape
 
-from . import autograd
+from . import autograd, sweep
 from .creation import arange, as_backend, eye, full, ones, tensor, zeros
 from .dtypes import DTYPES, DType, as_dtype, bool_, float32, float64, int32, int64
 from .errors import ArgumentError, CallError, DTypeError, GradError, ShapeError, fail, nearest
+from .hooks import Handle
 from .host import nested_list, numpy_view
 from .interchange import to_dlpack
 from .shape import check_axis
@@ -41,6 +42,7 @@ class Tensor:
     grad: Tensor | None = None
     node: Node | None = None
     index: Whole = 0
+    hooks: dict[Any, Any] | None = None  # of a leaf
     version: Whole = 0  # when it was last changed in place, on autograd's clock
 
     def __init__(self, buffer: Buffer, shape: Shape, dtype: DType, backend: Backend) -> None:
@@ -184,7 +186,16 @@ class Tensor:
         create_graph: Flag = False,
     ) -> None:
         """Add the gradient of sum(gradient * self) to the `.grad` of every leaf."""
-        autograd.backward(self, gradient, retain_graph, create_graph)
+        sweep.backward(self, gradient, retain_graph, create_graph)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call hook(gradient) in each backward; what it returns, if not None, replaces it."""
+        return sweep.register_hook(self, hook)
+
+    def retain_grad(self) -> None:
+        """Let `backward` leave the gradient of a result in its `.grad`, as it does for leaves."""
+        if self.node is not None:
+            self.register_hook(lambda g: setattr(self, "grad", g))
 
     def explain(self) -> str:
         """A report on the graph behind this loss; the first suspicious tensor is marked."""

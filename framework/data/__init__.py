@@ -6,7 +6,7 @@ from .digits import digits
 from .loader import DataLoader
 from .mnist import mnist
 from .splits import Splits
-from .workers import WorkerError
+from .worker_process import WorkerError
 
 __all__ = [
     "Dataset", "TensorDataset", "Subset", "random_split", "DataLoader", "WorkerError",

@@ -9,9 +9,9 @@ from ..creation import zeros_like
 from ..dtypes import float32, float64
 from ..errors import CallError, EtudeError, fail
 from ..guard import came
+from ..hooks import Handle, Hook
 from ..tensor import Tensor
 from . import state
-from .hooks import Handle, Hook
 from .tree import BUFFER, MODULE, PARAMETER, Tree, join
 
 

@@ -1,4 +1,4 @@
-"""Hooks: functions that a module calls around its forward pass."""
+"""Hooks: functions that a module calls around its forward pass, or a sweep on a gradient."""
 
 from __future__ import annotations
 
