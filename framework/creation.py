@@ -38,7 +38,7 @@ def as_backend(backend: Any = None) -> Backend:
         raise fail(
             ArgumentError,
             "backend",
-            f"expected {'ETUDE_BACKEND' if chosen else 'backend'} to name a backend, "
+            f"expected the name of a backend{' in ETUDE_BACKEND' if chosen else ''}, "
             f"got {backend!r}; {nearest(backend, registry.PATHS)}",
         )
     return registry.get(backend)
@@ -180,7 +180,7 @@ def arange(
             ArgumentError,
             "arange",
             f"expected finite bounds and a step other than 0, got start {start}, end {end} and "
-            f"step {step}; give the step the sign of end - start",
+            f"step {step}; use finite numbers, and a step of the sign of end - start",
         )
     whole = all(hasattr(v, "__index__") for v in (start, end, step))
     count = max(-((start - end) // step), 0) if whole else max(ceil((end - start) / step), 0)

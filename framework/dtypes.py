@@ -92,5 +92,6 @@ def check_fits(op: str, number: float | int | bool, dtype: DType) -> None:
         raise fail(
             ArgumentError,
             op,
-            f"expected a number that fits {dtype}, got {_shown(number)}; use a wider dtype",
+            f"expected a number that fits {dtype}, got {_shown(number)}; "
+            f"use a {'float' if number != number else 'wider'} dtype",
         )

@@ -17,7 +17,8 @@ from typing import Any, Union, get_args, get_origin
 from .errors import ArgumentError, CallError, EtudeError, fail, nearest
 
 INTERNAL = {"as_tensor_operand", "cast", "only_bool"}  # they explain themselves, and are hot
-ALIASES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim"}  # NumPy's names
+ALIASES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "device": "backend"}
+KINDS = {"ndarray": "NumPy array", "bytes": "bytes object", "complex": "complex number"}
 NOUNS = {float: "number", int: "whole number", str: "string"}
 
 
@@ -97,7 +98,8 @@ def _too_large(name: str, bound: dict[str, Any]) -> EtudeError | None:
 
 def _misfit(name: str, known: Signature, kwargs: dict[str, Any], error: str) -> EtudeError:
     """The error for arguments that are missing, unknown or too many."""
-    bare = [p.replace(annotation=Parameter.empty) for p in known.parameters.values()]
+    listed = [p for p in known.parameters.values() if p.name != "self"]
+    bare = [p.replace(annotation=Parameter.empty) for p in listed]
     form = str(known.replace(parameters=bare, return_annotation=Signature.empty))
     labels = [p.name for p in bare]
     unknown = [k for k in kwargs if k not in labels]
@@ -137,7 +139,7 @@ def _is_data(value: Any) -> bool:
     """Whether etude.tensor could make a tensor of it."""
     if isinstance(value, (list, tuple)):
         return bool(value) and all(map(_is_data, value))
-    return fits(value, float) or hasattr(value, "__array__")
+    return fits(value, float) or (hasattr(value, "__array__") and not isinstance(value, type))
 
 
 def _sequence_parts(kind: Any) -> list[Any] | None:
@@ -207,8 +209,8 @@ def describe(kind: Any, many: bool = False) -> str:
     if parts is not None:
         inside = " or ".join(dict.fromkeys(describe(p, True) for p in parts))
         return f"a list of {inside}"
-    if origin is not None:
-        return "a function" if "Callable" in str(origin) else "a value"
+    if origin is not None or kind is Any:
+        return "a function" if "Callable" in str(origin) else "values" if many else "a value"
     noun = NOUNS.get(kind) or str(getattr(kind, "__name__", "value"))
     return f"{noun}s" if many else article(noun)
 
@@ -224,7 +226,7 @@ def came(value: Any) -> str:
         return f"the string {value[:40]!r}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    kind = {"ndarray": "NumPy array"}.get(type(value).__name__, type(value).__name__)
+    kind = KINDS.get(type(value).__name__, type(value).__name__)
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         return f"{article(kind)} of shape {shape}"

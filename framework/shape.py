@@ -78,7 +78,8 @@ def check_axis(op: str, axis: Any, ndim: int) -> int:
         raise fail(
             IndexOutOfRange,
             op,
-            f"expected an axis of {ndim} dimensions, got {i}; use {-span} ... {span - 1}",
+            f"expected an axis in {-span} ... {span - 1} for {ndim} dimensions, got {i}; "
+            "count the axes from 0",
         )
     return i + span if i < 0 else i
 
@@ -149,7 +150,11 @@ def resolve_reshape(op: str, old: Shape, size: Sequence[Any]) -> Shape:
                 ShapeError,
                 op,
                 f"expected a shape for {total} elements {old}, got {tuple(new)}; "
-                f"use sizes whose product divides {total} besides -1",
+                + (
+                    f"use sizes whose product divides {total} besides -1"
+                    if rest
+                    else "give every size, for beside 0 any would do in place of -1"
+                ),
             )
         new[new.index(-1)] = total // rest
     if prod(new) != total:
@@ -177,7 +182,7 @@ def int_tuple(op: str, name: str, value: Any, n: int, least: int) -> Shape:
             ArgumentError,
             op,
             f"expected {name} as {several} >= {least}, got {came(value)}; "
-            f"use {name}={least if n == 1 else (least,) * n} or a little more",
+            + (f"use {max(least, 1)}" if n == 1 else "give one for all axes, or one for each"),
         )
     return values
 

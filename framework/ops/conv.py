@@ -56,7 +56,7 @@ class Conv(ConvOp):
                 ShapeError,
                 self.name,
                 f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
-                f"{w.shape}, got {x.shape}; add a batch axis with x.unsqueeze(0)",
+                f"{w.shape}, got {x.shape}; reshape x to {rank + 2} axes",
             )
         if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
             fix = (
@@ -64,11 +64,11 @@ class Conv(ConvOp):
                 if x.shape[1] == 1
                 else (f"use in_channels={x.shape[1]}")
             )
+            also = f" and groups={groups}, which divide both channel counts" if groups > 1 else ""
             raise fail(
                 ShapeError,
                 self.name,
-                f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight "
-                f"{w.shape} and groups={groups} (which must divide both channel counts), "
+                f"expected x (N, {w.shape[1] * groups}, {sizes}) for weight {w.shape}{also}, "
                 f"got {x.shape}; {fix}",
             )
         if len(inputs) == 3 and inputs[2].shape != w.shape[:1]:

@@ -165,7 +165,11 @@ def _basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, dict[int, Tensor]]:
                     IndexOutOfRange,
                     OP,
                     f"expected an index into axis {axis} of size {size}, got {p}; "
-                    + (f"use {-size} ... {size - 1}" if size else "the axis is empty"),
+                    + (
+                        f"use {-size} ... {size - 1}"
+                        if size
+                        else "use a slice, for the axis is empty"
+                    ),
                 )
             offset += (p + size if p < 0 else p) * step
             whole = False
@@ -185,7 +189,7 @@ def _slice(p: slice, size: int) -> tuple[int, int, int]:
             ArgumentError,
             OP,
             f"expected a slice of whole numbers with a step other than 0, got {_spelt(p)}; "
-            "convert its parts with int(...)",
+            + ("use a step of 1" if p.step == 0 else "convert its parts with int(...)"),
         ) from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from etude.backends.base import Backend, Buffer
+from etude.backends.base import Backend, Buffer, Shape
 
 from ..autograd import Op, Spec, apply, needs
 from ..dtypes import promote
@@ -32,12 +32,7 @@ class MatMul(Op):
         (m, k) = a.shape[-2:][::-1] if self.ta else a.shape[-2:]
         (k2, n) = b.shape[-2:][::-1] if self.tb else b.shape[-2:]
         if k != k2:
-            raise fail(
-                ShapeError,
-                self.name,
-                f"expected (..., M, K) @ (..., K, N), got {a.shape} @ "
-                f"{b.shape} whose inner sizes {k} and {k2} differ; transpose one of them",
-            )
+            raise _inner(a.shape, b.shape, k, k2)
         return (*broadcast(self.name, a.shape[:-2], b.shape[:-2]), m, n), a.dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
@@ -97,6 +92,13 @@ class Linear(Op):
         return (2 * inputs[0][0][1] + (len(inputs) == 3)) * prod(outputs[0][0])
 
 
+def _inner(a: Shape, b: Shape, k: int, k2: int) -> ShapeError:
+    return ShapeError(
+        f"[matmul] expected (..., M, K) @ (..., K, N), got {a} @ {b} whose inner sizes {k} and "
+        f"{k2} differ; transpose one of them"
+    )
+
+
 def _mm(a: Tensor, b: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor:
     return apply(MatMul(transpose_a, transpose_b), a, b)
 
@@ -123,6 +125,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
             f"expected at least one axis each, got {input.shape} and "
             f"{other.shape}; use * for a product with a number",
         )
+    k, k2 = input.shape[-1], other.shape[-2 if len(other.shape) > 1 else 0]
+    if k != k2:
+        raise _inner(input.shape, other.shape, k, k2)
     a, b = _same_float("matmul", input, other)
     wide_a = a if len(a.shape) > 1 else reshape(a, 1, -1)
     wide_b = b if len(b.shape) > 1 else reshape(b, b.shape[0], 1)
