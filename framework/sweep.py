@@ -306,8 +306,9 @@ def grad(
         raise fail(
             ArgumentError,
             "grad",
-            f"expected inputs, and a grad_output for each of {len(outs)} outputs, "
-            f"got {len(ins)} inputs and {len(gs)} grad_outputs; pass None for ones",
+            "expected one input or more, and one grad_output for each output, got "
+            f"{len(ins)} inputs, {len(outs)} outputs and {len(gs)} grad_outputs; "
+            "pass None for ones",
         )
     for t in ins:
         if not t.requires_grad:
