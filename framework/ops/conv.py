@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,9 @@ class ConvOp(Op):
         """2 * N * O * L * (C / groups) * prod(kernel), for the forward pass and both gradients."""
         return self._macs(inputs, outputs) * 2
 
+    @abstractmethod
     def _macs(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
-        raise NotImplementedError
+        """Multiply-adds."""
 
 
 class Conv(ConvOp):
