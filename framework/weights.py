@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import npz
 from .creation import tensor
-from .errors import BadFile, fail
+from .errors import ArgumentError, BadFile, fail
 from .files import write_atomic
 from .optional import require
 
@@ -23,19 +24,31 @@ def save(
 ) -> Path:
     """Write named tensors, such as `model.state_dict()`, and some lines of text about them.
 
-    The file is replaced whole or not at all. Returns its path. Raises BadFile if it cannot be
-    written, MissingLibrary without safetensors.
+    A path that ends in .npz gives NumPy's form, without the text. The file is replaced whole or not
+    at all. Returns its path. Raises BadFile if it cannot be written, MissingLibrary without
+    safetensors, ArgumentError for text that .npz has no place for.
     """
+    if Path(path).suffix == ".npz":
+        if metadata:
+            raise fail(
+                ArgumentError,
+                "weights.save",
+                "expected no metadata for .npz, which has no place for it, got "
+                f"{', '.join(metadata)}; use a .safetensors file",
+            )
+        return npz.save(tensors, path)
     library = require("safetensors.numpy", "io", "weights.save")
     arrays = {name: t.detach().numpy() for name, t in tensors.items()}
     return write_atomic(path, library.save(arrays, dict(metadata or {})), "weights.save")
 
 
 def load(path: str | Path, backend: Any = None) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name, on the default backend or another.
+    """The tensors of a safetensors or .npz file by name, on the default backend or another.
 
     Raises BadFile if there is no such file or it is damaged, MissingLibrary without safetensors.
     """
+    if Path(path).suffix == ".npz":
+        return npz.load(path, backend)
     arrays, _ = _read(path, values=True)
     return {name: tensor(array, backend=backend) for name, array in arrays.items()}
 
