@@ -50,6 +50,8 @@ def load(path: str | Path, backend: Any = None) -> Any:
                 "etude.weights.load for weights",
             )
         return _unpack(content["state"], weights.load(path, backend))
+    except BadFile:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise fail(
             BadFile,

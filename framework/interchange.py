@@ -41,8 +41,8 @@ def from_dlpack(ext_tensor: Any, *, copy: bool | None = None, backend: Any = Non
         raise fail(
             DTypeError,
             "from_dlpack",
-            f"expected an object with __dlpack__, got {type(ext_tensor).__name__}; "
-            "use etude.tensor for lists and buffers",
+            f"expected an object with __dlpack__, got {came(ext_tensor)}; "
+            "use etude.tensor for lists and arrays",
         )
     try:
         array = np.from_dlpack(ext_tensor)

@@ -179,7 +179,7 @@ WRONG = [
     (lambda: TensorDataset(), ShapeError, "one size along axis 0, got shapes []"),
     (lambda: TensorDataset(etude.zeros(2), etude.zeros(3)), ShapeError, "one label for each input"),
     (lambda: TensorDataset(etude.tensor(1.0)), ShapeError, "got shapes [()]"),
-    (lambda: Subset(numbers(3), [0, 3]), IndexOutOfRange, "sample 3 is out of range"),
+    (lambda: Subset(numbers(3), [0, 3]), IndexOutOfRange, "into a dataset of 3, got 3"),
     (lambda: random_split(numbers(5), [2, 2]), ArgumentError, "add up to 5 samples"),
     (lambda: random_split(numbers(5), [0.5, 0.4]), ArgumentError, "fractions that add up to 1"),
     (lambda: random_split(numbers(5), [6, -1]), ArgumentError, "no negative length"),

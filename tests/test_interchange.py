@@ -62,7 +62,7 @@ def test_copy_false_shares_memory_on_request():
 
 
 def test_errors_say_what_to_do():
-    with pytest.raises(DTypeError, match="expected an object with __dlpack__, got list"):
+    with pytest.raises(DTypeError, match="expected an object with __dlpack__, got "):
         etude.from_dlpack([1, 2])
     with pytest.raises(GradError, match="detach"):
         np.from_dlpack(etude.ones(2, requires_grad=True))

@@ -337,7 +337,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
             f"expected weights {values.shape}, got {weights.shape}; "
             "give one weight for each element",
         )
-    size = max(int(amax(values).item()) + 1, minlength) if values.shape[0] else minlength
+    size = max(int(amax(values).item()) + 1, minlength, 1) if values.shape[0] else minlength
     check_indices(op, values, size)
     given = _tensor.ones(values.shape, dtype=int64, backend=input.backend)
     if weights is not None:

@@ -83,7 +83,7 @@ class Subset(Dataset):
             raise fail(
                 IndexOutOfRange,
                 "Subset",
-                f"sample {bad} is out of range for a dataset of {n}; use 0 ... {n - 1}",
+                f"expected indices into a dataset of {n}, got {bad}; use 0 ... {n - 1}",
             )
 
     def __len__(self) -> int:
