@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices
 
 import etude
+from etude import functional as F
 from etude.framework.errors import EtudeError, IndexOutOfRange
 
 BACKENDS = ["numpy", "python"]
@@ -273,3 +274,39 @@ def test_an_index_out_of_range_is_never_read(shape: Any, data: Any) -> None:
     with pytest.raises(EtudeError):
         x.index_select(axis, [beyond])
     assert x.sum().item() == 0
+
+
+# functions that take indices ----------------------------------------------------------------------
+READERS: dict[str, tuple[int, Any]] = {
+    "gather": (5, lambda x, i: x.gather(0, i)),
+    "gather row": (5, lambda x, i: x.reshape(1, 5).gather(1, i.reshape(1, -1))),
+    "index_select": (5, lambda x, i: x.index_select(0, i)),
+    "scatter": (5, lambda x, i: x.scatter(0, i, 1.0)),
+    "scatter_add": (5, lambda x, i: x.scatter_add(0, i, i.float())),
+    "scatter_reduce": (5, lambda x, i: x.scatter_reduce(0, i, i.float(), "sum")),
+    "index_add": (5, lambda x, i: x.index_add(0, i, i.float())),
+    "index_copy": (5, lambda x, i: x.index_copy(0, i, i.float())),
+    "index_fill": (5, lambda x, i: x.index_fill(0, i, 1.0)),
+    "embedding": (5, lambda x, i: F.embedding(i, x.reshape(5, 1))),
+    "one_hot": (5, lambda x, i: F.one_hot(i, 5)),
+    "cross_entropy": (5, lambda x, i: F.cross_entropy(x.expand(i.numel(), 5), i)),
+    "cross_entropy weighted": (5, lambda x, i: F.cross_entropy(x.expand(i.numel(), 5), i, x)),
+    "cross_entropy smoothed": (
+        5, lambda x, i: F.cross_entropy(x.expand(i.numel(), 5), i, label_smoothing=0.1)),
+    "nll_loss": (5, lambda x, i: F.nll_loss(x.expand(i.numel(), 5), i)),
+    "multi_margin_loss": (5, lambda x, i: F.multi_margin_loss(x.expand(i.numel(), 5), i)),
+    "max_unpool1d": (
+        4, lambda x, i: F.max_unpool1d(x[: i.numel()].reshape(1, -1), i.reshape(1, -1), 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("beyond", [0, 1, 1000, 2**31, 2**40, -(2**40)])
+def test_no_function_reads_or_writes_out_of_range(name: str, beyond: int, backend: str) -> None:
+    """Neither just past the end nor far from it, nor where 32 bits would wrap into range."""
+    size, function = READERS[name]
+    x = etude.ones(5)
+    with pytest.raises(IndexOutOfRange):
+        function(x, etude.tensor([1, size + beyond if beyond >= 0 else beyond]))
+    function(x, etude.tensor([1, size - 1]))
+    assert x.tolist() == [1] * 5
