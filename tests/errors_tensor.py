@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -184,6 +186,8 @@ READING = [
     Wrong("int of many elements", lambda: int(x()), ShapeError, "(2, 3)"),
     Wrong("index with a float tensor", lambda: [1, 2][x(1)], DTypeError, "float32"),
     Wrong("index of range with many elements", lambda: range(etude.arange(3)), ShapeError, "(3,)"),
+    Wrong("deepcopy of a computed tensor", lambda: copy.deepcopy(computed()), GradError, "'mul'"),
+    Wrong("pickle of a computed tensor", lambda: pickle.dumps(computed()), GradError, "'mul'"),
     Wrong("format of many elements", lambda: f"{x():.2f}", CallError, "'.2f'", "(2, 3)"),
     Wrong("len of a 0-d tensor", lambda: len(etude.tensor(1.0)), ShapeError, "0-d"),
     Wrong("iter over a 0-d tensor", lambda: list(etude.tensor(1.0)), ShapeError, "0-d"),

@@ -11,7 +11,8 @@ import pytest
 
 import etude
 from etude import functional as F
-from etude.framework.errors import GradError
+from etude.framework.autograd import Op, apply
+from etude.framework.errors import GradError, ShapeError
 
 BACKENDS = ["numpy", "python"]
 
@@ -197,6 +198,7 @@ def test_grad_does_not_visit_what_it_does_not_need(backend: str) -> None:
     old = x**3
     new = old * 2.0
     etude.grad(new * new, new)
+    etude.grad(new * old, new)
     old.backward()
     assert x.grad.item() == 12
 
@@ -366,6 +368,35 @@ def test_a_leaf_changed_after_its_use_is_noticed(function: Any, backend: str) ->
         x.mul_(2.0)
     with pytest.raises(GradError, match="changed in place"):
         y.backward()
+
+
+class Careless(Op):
+    """An op whose gradient rule forgets that it summed."""
+
+    name = "careless"
+
+    def infer(self, *inputs: Any) -> Any:
+        return (), inputs[0].dtype
+
+    def forward(self, backend: Any, *buffers: Any) -> Any:
+        return backend.reduce("sum", buffers[0], (0,))
+
+    def vjp(self, g: Any, y: Any, *inputs: Any) -> Any:
+        return (g,)
+
+
+def test_a_gradient_rule_that_gives_another_shape_is_named(backend: str) -> None:
+    with pytest.raises(ShapeError, match=r"\[careless\] expected a gradient \(2,\) .* got \(\)"):
+        apply(Careless(), leaf([1.0, 2.0])).backward()
+
+
+def test_an_op_without_a_gradient_rule_says_so(backend: str) -> None:
+    class Blind(Careless):
+        name = "blind"
+        vjp = Op.vjp
+
+    with pytest.raises(GradError, match=r"\[blind\] expected an op with a gradient"):
+        apply(Blind(), leaf([1.0, 2.0])).backward()
 
 
 def test_a_change_before_the_use_is_fine(backend: str) -> None:

@@ -119,6 +119,17 @@ def is_composed_elsewhere(said: str) -> bool:
     return (said.startswith("{") and said.endswith("}")) or said.endswith("{what}")
 
 
+def test_an_error_of_the_callers_own_code_comes_through() -> None:
+    """The guard explains wrong arguments; it must not hide what a callback raised."""
+
+    def broken(x: Any) -> Any:
+        raise KeyError("mine")
+
+    x = etude.ones(2, dtype="float64", requires_grad=True)
+    with pytest.raises(KeyError, match="mine"):
+        etude.gradcheck(broken, x)
+
+
 # no bare error ------------------------------------------------------------------------------------
 ODD = {
     "None": None,
