@@ -48,6 +48,9 @@ class set_grad_enabled(ContextDecorator):
     def __exit__(self, *_: object) -> None:
         recording.reset(self.tokens.pop())
 
+    def _recreate_cm(self) -> set_grad_enabled:
+        return set_grad_enabled(self.mode)  # threads may call a decorated function at once
+
 
 class no_grad(set_grad_enabled):
     """Do not record: results do not require gradients."""

@@ -324,6 +324,27 @@ def test_threads_have_modes_of_their_own(backend: str) -> None:
     assert seen == [True]
 
 
+def test_threads_call_one_decorated_function_at_once() -> None:
+    inside = threading.Barrier(4, timeout=20)
+    seen: list[bool] = []
+
+    @etude.no_grad()
+    def plain() -> None:
+        inside.wait()
+        seen.append(etude.is_grad_enabled())
+
+    def work() -> None:
+        plain()
+        seen.append(not etude.is_grad_enabled())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [False] * 8
+
+
 def test_threads_differentiate_at_once() -> None:
     """Each thread has leaves of its own and one that all share."""
     shared = leaf(2.0)

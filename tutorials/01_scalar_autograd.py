@@ -168,7 +168,8 @@ def output(node: Node) -> Scalar | None:
 
 # %% [markdown]
 # Recording costs time and memory, so it has a switch. A `ContextVar` is a global variable of which
-# each thread has its own; the list of tokens lets one switch be entered repeatedly.
+# each thread has its own; the list of tokens lets one switch be entered repeatedly. As a decorator
+# it makes a new switch for every call.
 
 
 # %%
@@ -188,6 +189,9 @@ class set_grad_enabled(ContextDecorator):
 
     def __exit__(self, *_: object) -> None:
         recording.reset(self.tokens.pop())
+
+    def _recreate_cm(self) -> set_grad_enabled:
+        return set_grad_enabled(self.mode)  # threads may call a decorated function at once
 
 
 # %% [markdown]
