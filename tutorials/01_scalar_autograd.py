@@ -160,8 +160,7 @@ def output(node: Node) -> Scalar | None:
 
 # %% [markdown]
 # Recording costs time and memory, so it has a switch. A `ContextVar` is a global variable of which
-# each thread has its own; the list of tokens lets one switch be entered repeatedly. As a decorator
-# it makes a new switch for every call.
+# each thread has its own; the list of tokens lets one switch be entered repeatedly.
 
 
 # %%
@@ -403,8 +402,7 @@ def draw() -> None:
         axes.plot(xs, [derivative(sigmoid, x, order) for x in xs], label=label)
     axes.set(title="The sigmoid and its derivatives, by this chapter", xlabel="x")
     axes.legend()
-    folder = os.environ.get("ETUDE_FIGURES")
-    if folder:
+    if folder := os.environ.get("ETUDE_FIGURES"):
         os.makedirs(folder, exist_ok=True)
         figure.savefig(os.path.join(folder, "01_scalar_autograd.png"), dpi=120)
     elif plt.get_backend().lower() == "agg":
@@ -421,10 +419,9 @@ except ImportError as missing:
 # %% [markdown]
 # ## The library's own file
 #
-# Open `framework/autograd.py`: it has `tick`, `Node`, `needs`, `recording`, `apply`, and `_Sweep`
-# with `send` and `run`; `framework/ops/derivatives.py` has the rest of the table. What tensors add:
-# shapes and dtypes, backends to choose from, ops with several outputs, memory freed on the way, and
-# an error for tensors that were changed after their use. The result is the same.
+# Open `framework/autograd.py`: it has `tick`, `Node`, `needs`, `recording` and `apply`; the sweep is
+# in `framework/sweep.py`, the rest of the table in `framework/ops/derivatives.py`. Tensors add
+# shapes, dtypes and backends, ops with several outputs, and an error for changed inputs.
 
 
 # %%
