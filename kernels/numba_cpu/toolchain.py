@@ -1,0 +1,223 @@
+"""The one place that meets Numba: how kernels are compiled, where the machine code is kept.
+
+    @kernel                     def copy(out, x): ...           called from Python, one thread
+    @parallel                   def rows(out, x): ...           `prange` inside
+    @device                     def exp(x): ...                 called from kernels, inlined by LLVM
+
+All of them follow IEEE: no exception for 1/0, nan and inf go through; the only freedom is that a
+product and a sum may become one fused instruction (`CONTRACT`). They release the GIL.
+
+*Vector width.* LLVM prefers 256-bit vectors on Intel's processors even where they have 512 bits.
+`wide()` in a kernel's body (in the body of its `prange` loop, which becomes a function of its own)
+asks for all the width there is, for this kernel alone; elsewhere it does nothing. A loop in the
+cache gains (exp of 16k floats: see elementwise.py), one that waits for memory does not.
+
+*The cache.* Numba keeps machine code on disk, and takes it back if the kernel's own file is as it
+was; a change in another file that the kernel was made from would go unseen. So the folder's name is
+a digest of the file and of all files that it imports, and a new source is a new folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+from numba import config, types
+from numba.core import event
+from numba.extending import intrinsic
+
+__all__ = [
+    "CONTRACT",
+    "REASSOCIATE",
+    "Compilations",
+    "callback",
+    "compilations",
+    "device",
+    "kernel",
+    "parallel",
+    "wide",
+]
+
+CONTRACT = {"contract"}
+REASSOCIATE = {"contract", "reassoc", "nsz"}  # sums in any order, the same in each run; nan stays
+HERE = Path(__file__).parent
+UNUSED_DAYS = 30  # after which a folder of the cache is taken for that of an old source
+
+
+# where machine code is kept -----------------------------------------------------------------------
+def _imported(path: Path) -> list[Path]:
+    """The files next to or above `path` that its `from .x import y` lines name."""
+    found = []
+    lines = re.findall(r"^from (\.+)([\w.]*) import (\([^)]*\)|.*)", path.read_text("utf-8"), re.M)
+    for dots, module, names in lines:
+        base = path.parents[len(dots) - 1].joinpath(*module.split("."))
+        inside = [base / f"{name}.py" for name in re.findall(r"\w+", names)]
+        found += [file for file in (base.with_suffix(".py"), *inside) if file.is_file()]
+    return found
+
+
+@cache
+def _digest(path: Path) -> str:
+    """What the source of a kernel file and of all that it imports is."""
+    files, waiting = {path}, [path]
+    while waiting:
+        new = set(_imported(waiting.pop())) - files
+        files |= new
+        waiting += new
+    text = b"".join(file.read_bytes() for file in sorted(files))
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def _bases() -> list[Path]:
+    """Where the cache may lie: as the user says, in the package, or among the user's caches."""
+    if config.CACHE_DIR:
+        return [Path(config.CACHE_DIR)]
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return [HERE / "__pycache__", Path(home) / "etude"]
+
+
+def _remove_old(base: Path, stem: str) -> None:
+    """Delete folders of former sources of a kernel file that nothing used for long."""
+    limit = time.time() - UNUSED_DAYS * 86400
+    for folder in base.glob(f"numba-{stem}-*"):
+        if folder.stat().st_mtime < limit:
+            for file in sorted(folder.rglob("*"), reverse=True):
+                file.rmdir() if file.is_dir() else file.unlink()
+            folder.rmdir()
+
+
+@cache
+def folder(path: Path) -> str | None:
+    """Where the code of a kernel file's functions is kept; None if nothing can be written."""
+    for base in _bases():
+        place = base / f"numba-{path.stem}-{_digest(path)}"
+        try:
+            new = not place.exists()
+            place.mkdir(parents=True, exist_ok=True)
+            os.utime(place)
+            if new:
+                _remove_old(base, path.stem)
+            if os.access(place, os.W_OK):
+                return str(place)
+        except OSError:
+            continue
+    return None
+
+
+# how kernels are compiled -------------------------------------------------------------------------
+def _kept(decorate: Callable[..., Any], function: Callable[..., Any], **options: Any) -> Any:
+    """`decorate(**options)(function)`, its machine code kept in the folder of the function's file.
+
+    Numba reads the place from its configuration while it decorates, and only then.
+    """
+    place = folder(Path(function.__code__.co_filename))
+    before, config.CACHE_DIR = config.CACHE_DIR, place or config.CACHE_DIR
+    try:
+        return decorate(cache=place is not None, **options)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def kernel(function: Any = None, *, fastmath: Any = CONTRACT, parallel: bool = False) -> Any:
+    """Compile at the first call with arguments of new types, or load what was compiled before."""
+    if function is None:
+        return lambda f: kernel(f, fastmath=fastmath, parallel=parallel)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "parallel": parallel}
+    return _kept(numba.njit, function, **options)
+
+
+def parallel(function: Any = None, *, fastmath: Any = CONTRACT) -> Any:
+    """A kernel whose `prange` loops run on all of Numba's threads."""
+    return kernel(function, fastmath=fastmath, parallel=True)
+
+
+def device(function: Any = None, *, fastmath: Any = CONTRACT) -> Any:
+    """A function for kernels to call, compiled into each of them."""
+    if function is None:
+        return lambda f: device(f, fastmath=fastmath)
+    return numba.njit(function, nogil=True, error_model="numpy", fastmath=fastmath)
+
+
+def callback(signature: Any, function: Any, *, fastmath: Any = CONTRACT) -> int:
+    """Compile for C's calling convention now; the address of the machine code, which stays."""
+    options = {"nopython": True, "error_model": "numpy", "fastmath": fastmath}
+    began = _LOG.begin()
+    try:
+        compiled = _kept(numba.cfunc, function, sig=signature, **options)
+    finally:
+        _LOG.end()
+    _CALLBACKS.append(compiled)
+    if not compiled.cache_hits:
+        _LOG.add(time.perf_counter() - began)
+    return int(compiled.address)
+
+
+_CALLBACKS: list[Any] = []  # machine code lives as long as the object that Numba returns
+
+
+@intrinsic
+def wide(typingctx: Any) -> Any:
+    """Vectors of 512 bits, where the processor has them, for the function in which this stands."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # llvmlite refuses attributes that it does not know, but prints any.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+# what compiling took ------------------------------------------------------------------------------
+class Compilations(NamedTuple):
+    """How many kernels were compiled (not loaded) in this process, and the seconds it took."""
+
+    count: int
+    seconds: float
+
+
+class _Log(event.Listener):  # type: ignore[misc]
+    """Adds up Numba's compilations of our functions; one inside another counts as part of it."""
+
+    def __init__(self) -> None:
+        self.count, self.seconds = 0, 0.0
+        self.lock, self.local = threading.Lock(), threading.local()
+
+    def add(self, seconds: float) -> None:
+        with self.lock:
+            self.count, self.seconds = self.count + 1, self.seconds + seconds
+
+    def begin(self) -> float:
+        """Note that this thread compiles; the time."""
+        self.local.stack = [*getattr(self.local, "stack", []), time.perf_counter()]
+        return float(self.local.stack[-1])
+
+    def end(self) -> float | None:
+        """When the compilation that ends here began; None inside another one."""
+        *self.local.stack, began = self.local.stack
+        return None if self.local.stack else float(began)
+
+    def on_start(self, event: Any) -> None:
+        self.begin()
+
+    def on_end(self, event: Any) -> None:
+        began = self.end()
+        ours = str(event.data["dispatcher"].py_func.__module__).startswith("etude.")
+        if ours and began is not None:
+            self.add(time.perf_counter() - began)
+
+
+_LOG = _Log()
+event.register("numba:compile", _LOG)
+
+
+def compilations() -> Compilations:
+    """What compiling cost this process until now: compare before and after a first call."""
+    return Compilations(_LOG.count, _LOG.seconds)
