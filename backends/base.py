@@ -16,8 +16,9 @@ from .defaults.layout import row_major
 from .defaults.linear import LinearDefaults
 from .defaults.loss import LossDefaults
 from .defaults.norm import NormDefaults
-from .defaults.optim import OptimDefaults
+from .defaults.optim_many import OptimManyDefaults
 from .defaults.pool import PoolDefaults
+from .defaults.recurrent import RecurrentDefaults
 from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.softmax import SoftmaxDefaults
 from .program import RANDOM, Instruction, Knob, Loadable, Runner, Value, replay
@@ -47,7 +48,8 @@ class Backend(
     SoftmaxDefaults,
     LinearDefaults,
     LossDefaults,
-    OptimDefaults,
+    OptimManyDefaults,
+    RecurrentDefaults,
     SamplingDefaults,
 ):
     """A way to carry the operations out. Subclasses write Tier 1 and override Tier 2 for speed."""

@@ -161,10 +161,6 @@ class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, Nu
         np.matmul(a.reshape(rows, a.shape[-1]), right, y.reshape(rows, shape[-1]))
         return y
 
-    def linear(self, x: Buffer, w: Buffer, b: Buffer | None, out: Buffer = None) -> Buffer:
-        y = self.matmul(x, w, transpose_b=True, out=out)
-        return y if b is None else self.binary("add", y, b, y)
-
     def unfold(
         self,
         x: Buffer,

@@ -47,9 +47,10 @@ class Knob:
 
 @dataclass
 class Instruction:
-    """outputs = backend.method(*arguments); without outputs it works in place.
+    """outputs = backend.method(*arguments); without outputs it changes its first argument.
 
-    The counters of the random methods are relative to where the generator stands when a run begins.
+    A result that was not asked for is None and has no value among the outputs. The counters of the
+    random methods are relative to where the generator stands when a run begins.
     """
 
     method: str
@@ -61,11 +62,17 @@ class Instruction:
     @property
     def inputs(self) -> list[Value]:
         """The values among the arguments."""
-        found = []
-        for a in self.arguments:
-            parts = a if isinstance(a, (tuple, list)) else (a,)
-            found += [v for v in parts if isinstance(v, Value)]
-        return found
+        return [v for a in self.arguments for v in _values(a)]
+
+    @property
+    def results(self) -> list[Value]:
+        """The outputs, or what is changed in place."""
+        return list(self.outputs) or _values(self.arguments[0])
+
+
+def _values(argument: Any) -> list[Value]:
+    parts = argument if isinstance(argument, (tuple, list)) else (argument,)
+    return [v for v in parts if isinstance(v, Value)]
 
 
 class Loadable(Protocol):
@@ -96,9 +103,8 @@ def replay(backend: Any, program: Loadable, env: Environment, key: int, counter:
         if instruction.method in RANDOM:
             arguments[:2] = [key, counter + arguments[1]]
         result = getattr(backend, instruction.method)(*arguments)
-        if len(instruction.outputs) == 1:
-            env[instruction.outputs[0]] = result
-        elif instruction.outputs:
-            env.update(zip(instruction.outputs, result, strict=True))
+        several = result if isinstance(result, (tuple, list)) else (result,)
+        made = [buffer for buffer in several if buffer is not None]
+        env.update(zip(instruction.outputs, made, strict=True))
         for v in finished:
             env.pop(v, None)

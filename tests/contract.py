@@ -106,7 +106,8 @@ class Watch:
                     return self.in_place(name, original, args, kwargs)
                 before = self.values(args)
                 result = original(*args, **kwargs)
-                if "out" not in kwargs and len(args) < len(parameters) - 1:
+                given = "out" in kwargs or len(args) == len(parameters) - 1
+                if not given or "out" not in parameters:
                     self.pure(name, original, args, kwargs, before, result)
                 return result
             finally:

@@ -1,15 +1,17 @@
-"""The in-place steps of optimizers keep the backend contract, and the watch on it sees faults."""
+"""Methods called by themselves keep the backend contract, and the watch on it sees faults."""
 
 from __future__ import annotations
 
 import inspect
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
 from case import TOLERANCE
-from contract import methods, watched
+from contract import is_buffer, methods, watched
+from contract_calls import CALLS
 
 import etude
 from etude.backends.base import Backend
@@ -17,6 +19,7 @@ from etude.backends.numpy_backend import NumpyBackend
 
 STEPS = [name for name in methods() if name.endswith("_step")]
 BACKENDS = [name for name, why in etude.backends.available().items() if why is None]
+LOOSE = {"linear": 10.0, "linear_grad": 10.0, "sum_squares": 20.0}  # long sums in another order
 # What the arguments of a step may be, by their annotation; True stands for a buffer.
 CHOICES: dict[str, list[Any]] = {
     "Buffer": [True],
@@ -67,6 +70,51 @@ def test_steps_agree_with_the_python_backend(backend: str, name: str) -> None:
         )
     rtol, atol = TOLERANCE["float64"]
     np.testing.assert_allclose(*ends, rtol, atol)
+
+
+def calls(name: str, backend: Backend, dtype: str) -> list[list[Any]]:
+    """The calls of a method in the table, with the same numbers for every backend."""
+    rng = np.random.default_rng(0)
+
+    def make(shape: tuple[int, ...], low: float | None = None) -> Any:
+        x = rng.standard_normal(shape) if low is None else rng.uniform(low, low + 1.0, shape)
+        values = np.asarray(x, dtype)
+        return backend.from_host(memoryview(values), shape, dtype)
+
+    return CALLS[name](make)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_methods_agree_with_their_defaults(backend: str, name: str, dtype: str) -> None:
+    engine = etude.backends.get(backend)
+    with watched(engine, LOOSE.get(name, 1.0), set()):
+        for args in calls(name, engine, dtype):
+            getattr(engine, name)(*args)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "python"])
+def test_methods_agree_with_the_python_backend(backend: str, name: str) -> None:
+    ends = []
+    for engine in (etude.backends.get(backend), etude.backends.get("python")):
+        small = [args for args in calls(name, engine, "float64") if _size(args) < 10_000]
+        results = [getattr(engine, name)(*args) for args in small]
+        ends.append([n for x in _buffers([small, results]) for n in engine.to_host(x)])
+    rtol, atol = TOLERANCE["float64"]
+    np.testing.assert_allclose(*ends, rtol, atol)
+
+
+def _buffers(x: Any) -> list[Any]:
+    """The buffers in nested lists of arguments or results."""
+    if isinstance(x, (list, tuple)):
+        return [found for part in x for found in _buffers(part)]
+    return [x] if is_buffer(x) else []
+
+
+def _size(args: Any) -> int:
+    return sum(prod(x.shape) for x in _buffers(args))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

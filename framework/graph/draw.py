@@ -36,10 +36,8 @@ def to_dot(program: Program, title: str = "program") -> str:
         lines.append(f'  i{at} [label="{label}", shape=box];')
         for v in instruction.inputs:
             lines.append(f'  {made[v]} -> i{at} [label="{list(v.shape or ())}", fontsize=8];')
-        for v in instruction.outputs:
+        for v in instruction.results:
             made[v] = f"i{at}"
-        if not instruction.outputs:
-            made[instruction.inputs[0]] = f"i{at}"
     for i, v in enumerate(program.outputs):
         lines.append(
             f'  o{i} [label="output {i}", shape=ellipse, style=filled, fillcolor=palegreen];'

@@ -39,8 +39,7 @@ def spec(v: Value) -> tuple[Shape, DType]:
 def flops(instruction: Instruction) -> int:
     """Floating-point operations of one instruction, as its op counts them."""
     if instruction.op is None:  # an optimizer's step, or random numbers
-        made = instruction.outputs or instruction.inputs[:1]
-        return 10 * sum(prod(v.shape or ()) for v in made)
+        return 10 * sum(prod(v.shape or ()) for v in instruction.results)
     found: int = instruction.op.flops(
         [spec(v) for v in instruction.inputs], [spec(v) for v in instruction.outputs]
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 from etude.backends.base import RANDOM, Backend, Instruction, Knob, Shape, Value
@@ -27,11 +28,16 @@ CONTRACT = [n for n in dir(Backend) if not n.startswith("_") and callable(getatt
 
 def _records(method: str) -> Callable[..., Any]:
     """A method that writes an instruction and returns as many values as the contract says."""
-    returned = str(getattr(Backend, method).__annotations__.get("return", ""))
-    count = returned.count("Buffer")
+    contract = signature(getattr(Backend, method))
+    count = str(contract.return_annotation).count("Buffer")
 
     def call(self: Recorder, *arguments: Any, **named: Any) -> Any:
-        return self.write(method, count, arguments + tuple(named.values()))
+        if named:
+            bound = contract.bind(self, *arguments, **named)
+            bound.apply_defaults()
+            arguments = bound.args[1:]
+        made = self.write(method, count, arguments)
+        return made[0] if count == 1 else made if count else None
 
     return call
 
@@ -50,12 +56,22 @@ class Recorder(Backend):
         if _method not in OWN:
             vars()[_method] = _records(_method)
 
+    def linear_grad(
+        self, g: Value, x: Value, w: Value, needs: tuple[bool, bool, bool]
+    ) -> tuple[Value | None, Value | None, Value | None]:
+        made = iter(self.write("linear_grad", sum(needs), (g, x, w, needs)))
+        gx, gw, gb = (next(made) if needed else None for needed in needs)
+        return gx, gw, gb
+
+    def scale_all(self, xs: list[Value], s: Value) -> list[Value]:
+        return list(self.write("scale_all", len(xs), (xs, s)))
+
     def value(self, shape: Shape | None, dtype: str | None) -> Value:
         """A new value."""
         self.count += 1
         return Value(self.count - 1, shape, dtype)
 
-    def write(self, method: str, count: int, arguments: tuple[Any, ...]) -> Any:
+    def write(self, method: str, count: int, arguments: tuple[Any, ...]) -> tuple[Value, ...]:
         """Append an instruction; its results' shapes may be known here or told later."""
         arguments = tuple(getattr(a, "knob", a) for a in arguments)
         if method in RANDOM:
@@ -63,7 +79,7 @@ class Recorder(Backend):
         shape, dtype = _direct(method, arguments)
         outputs = tuple(self.value(shape, dtype) for _ in range(count))
         self.program.instructions.append(Instruction(method, arguments, outputs))
-        return outputs[0] if count == 1 else outputs if count else None
+        return outputs
 
     def observe(self, op: Op, inputs: Any, outputs: tuple[Tensor, ...]) -> None:
         """Told by `apply`: which op wrote the last instruction, and what its results are."""

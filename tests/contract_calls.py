@@ -1,0 +1,106 @@
+"""Calls of Tier 2 methods that the cases of ops do not make in all their forms.
+
+CALLS[name](make) lists the arguments of each call; make(shape) is a buffer of normal numbers, and
+make(shape, low) one of numbers from low to low + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+Make = Callable[..., Any]
+
+LAYERS = [(3, 5, 4), (1, 1, 1), (33, 70, 37), (64, 128, 10), (0, 3, 2), (2, 0, 3)]  # M, K, N
+CELLS = [(3, 5), (1, 1), (7, 33), (32, 128), (0, 4)]  # N, H
+MANY = [[(7,)], [(3, 4), (5,), (1,), ()], [(0, 2), (300, 70), (2, 3, 2, 2)]]  # shapes
+
+
+def _linear(make: Make) -> list[list[Any]]:
+    return [
+        [make((m, k)), make((n, k)), make((n,)) if bias else None, name]
+        for (m, k, n), bias in product(LAYERS, (True, False))
+        for name in (None, "relu", "sigmoid", "tanh", "gelu")
+    ]
+
+
+def _linear_grad(make: Make) -> list[list[Any]]:
+    return [
+        [make((m, n)), make((m, k)), make((n, k)), needs]
+        for m, k, n in LAYERS
+        for needs in product((False, True), repeat=3)
+    ]
+
+
+def _bias_activation(make: Make) -> list[list[Any]]:
+    names = ("relu", "sigmoid", "tanh", "gelu", "softplus", "exp")
+    return [[make((m, n)), make((n,)), name] for m, _, n in LAYERS for name in names]
+
+
+def _lstm_cell(make: Make) -> list[list[Any]]:
+    return [[make((n, 4 * h)), make((n, h))] for n, h in CELLS]
+
+
+def _lstm_cell_grad(make: Make) -> list[list[Any]]:
+    return [
+        [make((n, h)), make((n, h)), make((n, 4 * h), 0), make((n, h)), make((n, h))]
+        for n, h in CELLS
+    ]
+
+
+def _gru_cell(make: Make) -> list[list[Any]]:
+    return [[make((n, 3 * h)), make((n, 3 * h)), make((n, h))] for n, h in CELLS]
+
+
+def _gru_cell_grad(make: Make) -> list[list[Any]]:
+    return [[make((n, h)), make((n, 4 * h), 0), make((n, h))] for n, h in CELLS]
+
+
+def _sgd_steps(make: Make) -> list[list[Any]]:
+    rules = [(0.0, 0.0, 0.0, False), (0.9, 0.2, 0.1, False), (0.9, 0.0, 0.0, True)]
+    return [
+        [
+            [make(s) for s in shapes],
+            [make(s) for s in shapes],
+            [make(s) if momentum else None for s in shapes],
+            *(0.1, momentum, dampening, decay, nesterov),
+        ]
+        for shapes in MANY
+        for momentum, dampening, decay, nesterov in rules
+    ]
+
+
+def _adam_steps(make: Make) -> list[list[Any]]:
+    return [
+        [
+            *([make(s) for s in shapes] for _ in range(3)),
+            [make(s, 0) for s in shapes],
+            *(step, 0.01, 0.9, 0.99, 1e-8, decay, decoupled),
+        ]
+        for shapes in MANY
+        for step, decay, decoupled in [(1, 0.0, False), (3, 0.1, False), (2, 0.1, True)]
+    ]
+
+
+def _sum_squares(make: Make) -> list[list[Any]]:
+    return [[[make(s) for s in shapes]] for shapes in MANY]
+
+
+def _scale_all(make: Make) -> list[list[Any]]:
+    return [[[make(s) for s in shapes], make(())] for shapes in MANY]
+
+
+CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
+    "linear": _linear,
+    "linear_grad": _linear_grad,
+    "bias_activation": _bias_activation,
+    "lstm_cell": _lstm_cell,
+    "lstm_cell_grad": _lstm_cell_grad,
+    "gru_cell": _gru_cell,
+    "gru_cell_grad": _gru_cell_grad,
+    "sgd_steps": _sgd_steps,
+    "adam_steps": _adam_steps,
+    "sum_squares": _sum_squares,
+    "scale_all": _scale_all,
+}
