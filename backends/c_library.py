@@ -1,0 +1,59 @@
+"""The compiled kernels: the build for the best instruction set that the processor has.
+
+ETUDE_ISA chooses another (baseline, avx2, avx512, neon); ETUDE_NUM_THREADS how many threads take
+part, else as many as the cores that the process may use.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+BEST_FIRST = ("avx512", "avx2", "neon", "baseline")
+NOT_BUILT = (
+    "the C kernels were not built; install a C compiler (gcc or clang), "
+    "then etude again with pip install --force-reinstall --no-deps"
+)
+
+
+def built() -> dict[str, Any]:
+    """The compiled modules by instruction set, best first."""
+    found = {}
+    for isa in BEST_FIRST:
+        try:
+            found[isa] = import_module(f"etude.kernels.c._{isa}")
+        except ImportError:
+            continue
+    return found
+
+
+def choose(modules: dict[str, Any], wanted: str | None) -> tuple[str, Any]:
+    """The name and module to use. Raises ImportError with the reason where there is none."""
+    if not modules:
+        raise ImportError(NOT_BUILT)
+    runs = next(reversed(modules.values())).lib.cpu_runs
+    usable = [isa for isa in modules if runs(isa.encode())]
+    if wanted and wanted not in usable:
+        raise ImportError(f"ETUDE_ISA={wanted}: expected one of {', '.join(usable)}")
+    if not usable:
+        raise ImportError(f"this processor runs none of the builds: {', '.join(modules)}")
+    isa = wanted or usable[0]
+    return isa, modules[isa]
+
+
+def default_threads() -> int:
+    """ETUDE_NUM_THREADS, or the number of cores that this process may use."""
+    text = os.environ.get("ETUDE_NUM_THREADS")
+    if text is None:
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ImportError(f"ETUDE_NUM_THREADS={text}: expected a whole number from 1")
+    return int(text)
+
+
+isa, _module = choose(built(), os.environ.get("ETUDE_ISA"))
+ffi, lib = _module.ffi, _module.lib
+lib.pool_set_threads(default_threads())

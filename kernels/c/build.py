@@ -1,0 +1,71 @@
+"""What setup.py builds: one cffi extension of all kernels for each instruction set.
+
+Every family has a header of plain prototypes, which cffi reads with the lines that begin with `#`
+dropped, and one or more sources: gemm.h, gemm.c, gemm_small.c, ... All are found by their names;
+what only kernels share is in common.h and in headers called *_inner.h.
+"""
+
+from __future__ import annotations
+
+import platform
+from functools import partial
+from pathlib import Path
+
+from cffi import FFI
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent.parent
+X86_64 = {
+    "baseline": [],
+    "avx2": ["-march=haswell"],
+    # The compiler prefers 256-bit vectors on processors whose clock once fell with wider ones.
+    "avx512": ["-march=skylake-avx512", "-mprefer-vector-width=512"],
+}
+ARM64 = {"neon": []}
+# Not -ffast-math: nan and inf go through kernels, and -0 stays -0. What is given up is errno and
+# floating-point traps, which nobody reads. -fwrapv: integers wrap, as in NumPy.
+FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"]
+FLAGS += ["-fno-semantic-interposition", "-fvisibility=hidden", "-pthread"]
+
+
+def instruction_sets() -> dict[str, list[str]]:
+    """The instruction sets that this machine's compiler can build, with their flags."""
+    machine = platform.machine().lower()
+    if machine in ("x86_64", "amd64"):
+        return X86_64
+    return ARM64 if machine in ("arm64", "aarch64") else {"baseline": []}
+
+
+def family_headers() -> list[Path]:
+    """The headers of prototypes for Python: all but common.h and those named *_inner.h."""
+    inner = ("common.h", "_inner.h")
+    return sorted(p for p in FOLDER.glob("*.h") if not p.name.endswith(inner))
+
+
+def prototypes() -> str:
+    """All prototypes, as cffi reads them."""
+    text = "\n".join(p.read_text(encoding="utf-8") for p in family_headers())
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def ffi_for(isa: str) -> FFI:
+    """The FFI of one instruction set: module etude.kernels.c._<isa>."""
+    ffi = FFI()
+    ffi.cdef(prototypes())
+    names = ["common.h", *(p.name for p in family_headers())]
+    ffi.set_source(
+        f"etude.kernels.c._{isa}",
+        "\n".join(f'#include "{name}"' for name in names),
+        sources=[str(p.relative_to(ROOT)) for p in sorted(FOLDER.glob("*.c"))],
+        depends=[str(p.relative_to(ROOT)) for p in sorted(FOLDER.glob("*.h"))],
+        include_dirs=[str(FOLDER.relative_to(ROOT))],
+        extra_compile_args=FLAGS + instruction_sets()[isa],
+        extra_link_args=["-pthread"],
+        libraries=["m"],
+        optional=True,
+    )
+    return ffi
+
+
+# What setup.py names, as build.py:avx2 and so on; cffi calls it.
+baseline, avx2, avx512, neon = (partial(ffi_for, isa) for isa in (*X86_64, *ARM64))

@@ -1,0 +1,3 @@
+/* What the processor can run, whatever this extension was built for. */
+#pragma once
+int cpu_runs(const char *isa);
