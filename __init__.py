@@ -10,6 +10,7 @@ tensor([2., 4., 6.])
 from importlib import import_module
 
 from . import backends
+from .backends.threads import get_num_threads, set_num_threads
 from .framework import errors, functional, nn, optim
 from .framework.anomaly import AnomalyError, detect_anomaly
 from .framework.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled

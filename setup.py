@@ -13,7 +13,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 ROOMS = ("framework", "backends", "kernels", "bench")
-KERNELS = "kernels/c/build.py"
+KERNELS = "kernels/c/extensions.py"
 
 
 class BuildPy(build_py):

@@ -56,6 +56,12 @@ class Backend(
 
     observe: Callable[[Any, Any, Any], None] | None = None  # told (op, inputs, outputs) of each op
 
+    def set_threads(self, threads: int) -> None:
+        """Use this many threads from now on; nothing where a backend has none of its own."""
+
+    def release_memory(self) -> None:
+        """Give memory that is kept for later buffers back to the system; nothing if none is."""
+
     def load(self, program: Loadable) -> Runner:
         """Prepare a recorded program: runner(env, key, counter) fills env with its results."""
         return partial(replay, self, program)

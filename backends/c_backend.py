@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Backend
-from .c_library import isa
+from .c_library import isa, lib
 from .c_memory import FORMAT, borrowed_block, new_block
 from .tier1 import Buffer, Shape
 
@@ -22,7 +22,8 @@ class CBackend(Backend):
         return borrowed_block(data, shape, dtype)
 
     def to_host(self, x: Buffer) -> memoryview:
-        return x.bytes().cast(FORMAT[x.dtype]).toreadonly()
+        values: memoryview = x.bytes().cast(FORMAT[x.dtype])
+        return values.toreadonly()
 
     def dtype(self, x: Buffer) -> str:
         return x.dtype  # type: ignore[no-any-return]
@@ -31,4 +32,10 @@ class CBackend(Backend):
         return new_block(shape, dtype)
 
     def reshape(self, x: Buffer, shape: Shape) -> Buffer:
-        return x.view(shape)  # type: ignore[no-any-return]
+        return x.view(shape)
+
+    def set_threads(self, threads: int) -> None:
+        lib.pool_set_threads(threads)
+
+    def release_memory(self) -> None:
+        lib.memory_release()

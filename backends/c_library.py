@@ -1,7 +1,6 @@
 """The compiled kernels: the build for the best instruction set that the processor has.
 
-ETUDE_ISA chooses another (baseline, avx2, avx512, neon); ETUDE_NUM_THREADS how many threads take
-part, else as many as the cores that the process may use.
+ETUDE_ISA chooses another: baseline, avx2, avx512, neon.
 """
 
 from __future__ import annotations
@@ -42,18 +41,5 @@ def choose(modules: dict[str, Any], wanted: str | None) -> tuple[str, Any]:
     return isa, modules[isa]
 
 
-def default_threads() -> int:
-    """ETUDE_NUM_THREADS, or the number of cores that this process may use."""
-    text = os.environ.get("ETUDE_NUM_THREADS")
-    if text is None:
-        if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
-        raise ImportError(f"ETUDE_NUM_THREADS={text}: expected a whole number from 1")
-    return int(text)
-
-
 isa, _module = choose(built(), os.environ.get("ETUDE_ISA"))
 ffi, lib = _module.ffi, _module.lib
-lib.pool_set_threads(default_threads())

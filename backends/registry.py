@@ -7,11 +7,15 @@ from functools import cache
 from importlib import import_module
 
 from .base import Backend
+from .threads import get_num_threads
 
 PATHS = {
     "python": "etude.backends.python_backend:PythonBackend",
     "numpy": "etude.backends.numpy_backend:NumpyBackend",
 }
+
+
+_loaded: list[Backend] = []
 
 
 class BackendUnavailable(ImportError):
@@ -27,9 +31,17 @@ def get(name: str) -> Backend:
         raise ValueError(f"[backend] no backend is called {name!r}; {hint}")
     module, attribute = PATHS[name].split(":")
     try:
-        return getattr(import_module(module), attribute)()  # type: ignore[no-any-return]
+        backend: Backend = getattr(import_module(module), attribute)()
+        backend.set_threads(get_num_threads())
     except ImportError as error:
         raise BackendUnavailable(f"[backend] {name!r} is not available here: {error}") from error
+    _loaded.append(backend)
+    return backend
+
+
+def loaded() -> list[Backend]:
+    """The backends that have been asked for."""
+    return list(_loaded)
 
 
 def available() -> dict[str, str | None]:

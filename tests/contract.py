@@ -28,6 +28,8 @@ UNWATCHED = {
     "synchronize",
     "load",
     "observe",
+    "set_threads",
+    "release_memory",
 }
 NAMED = {"unary", "binary", "reduce", "arg_reduce", "scan"}  # the name of a function comes first
 ELEMENTWISE = {"unary", "binary", "where"}  # their `out` may be one of the inputs

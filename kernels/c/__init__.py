@@ -1,1 +1,1 @@
-"""The kernels in C: one source, built once for each instruction set (build.py)."""
+"""The kernels in C: one source, built once for each instruction set (extensions.py)."""

@@ -67,5 +67,5 @@ def ffi_for(isa: str) -> FFI:
     return ffi
 
 
-# What setup.py names, as build.py:avx2 and so on; cffi calls it.
+# What setup.py names, as extensions.py:avx2 and so on; cffi calls it.
 baseline, avx2, avx512, neon = (partial(ffi_for, isa) for isa in (*X86_64, *ARM64))
