@@ -103,15 +103,50 @@ def test_the_first_50_losses_are_torchs(
     assert np.mean(losses[-10:]) < losses[0]
 
 
+FAST = [
+    pytest.param(name, marks=[] if why is None else pytest.mark.skip(reason=why))
+    for name, why in etude.backends.available().items()
+    if name not in ("numpy", "python")
+]
+
+
+def curve(digits: data.Splits, backend: str, images: int, size: int, epochs: int) -> list[float]:
+    few = data.Subset(digits.train, range(images))
+    model = lenet(backend)
+    batches = data.DataLoader(few, size, shuffle=True, seed=0, backend=backend)
+    trainer = Trainer(model, optim.Adam(model.parameters(), 0.002))
+    return trainer.fit(batches, epochs).losses
+
+
 def test_the_python_backends_curve_is_numpys(digits: data.Splits) -> None:
-    few = data.Subset(digits.train, range(12))
-    curves = {}
-    for backend in ("numpy", "python"):
-        model = lenet(backend)
-        batches = data.DataLoader(few, 3, shuffle=True, seed=0, backend=backend)
-        trainer = Trainer(model, optim.Adam(model.parameters(), 0.002))
-        curves[backend] = trainer.fit(batches, 1).losses
-    np.testing.assert_allclose(curves["python"], curves["numpy"], rtol=1e-5)
+    python, numpy = (curve(digits, name, 12, 3, 1) for name in ("python", "numpy"))
+    np.testing.assert_allclose(python, numpy, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_fifty_losses_are_numpys(digits: data.Splits, backend: str) -> None:
+    found, expected = (curve(digits, name, 800, 32, 2) for name in (backend, "numpy"))
+    assert len(found) == 50
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_fifty_losses_of_the_python_backend_are_numpys(digits: data.Splits) -> None:
+    python, numpy = (curve(digits, name, 20, 2, 5) for name in ("python", "numpy"))
+    assert len(python) == 50
+    np.testing.assert_allclose(python, numpy, rtol=1e-4)
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_training_does_not_depend_on_the_number_of_threads(
+    digits: data.Splits, backend: str
+) -> None:
+    before = etude.get_num_threads()
+    curves = []
+    for threads in (1, 2):
+        etude.set_num_threads(threads)
+        curves.append(curve(digits, backend, 256, 32, 1))
+    etude.set_num_threads(before)
+    assert curves[0] == curves[1]
 
 
 def test_lenet_learns_the_digits_in_a_few_epochs(digits: data.Splits) -> None:
