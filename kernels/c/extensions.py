@@ -7,6 +7,7 @@ what only kernels share is in common.h and in headers called *_inner.h.
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ X86_64 = {
     "avx512": ["-march=skylake-avx512", "-mprefer-vector-width=512"],
 }
 ARM64 = {"neon": []}
+# ETUDE_CFLAGS adds flags at the end: sanitizers, or -O0 -g for a debugger.
 # Not -ffast-math: nan and inf go through kernels, and -0 stays -0. What is given up is errno and
 # floating-point traps, which nobody reads. -fwrapv: integers wrap, as in NumPy.
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"]
@@ -52,6 +54,7 @@ def ffi_for(isa: str) -> FFI:
     """The FFI of one instruction set: module etude.kernels.c._<isa>."""
     ffi = FFI()
     ffi.cdef(prototypes())
+    more = os.environ.get("ETUDE_CFLAGS", "").split()
     names = ["common.h", *(p.name for p in family_headers())]
     ffi.set_source(
         f"etude.kernels.c._{isa}",
@@ -59,7 +62,7 @@ def ffi_for(isa: str) -> FFI:
         sources=[str(p.relative_to(ROOT)) for p in sorted(FOLDER.glob("*.c"))],
         depends=[str(p.relative_to(ROOT)) for p in sorted(FOLDER.glob("*.h"))],
         include_dirs=[str(FOLDER.relative_to(ROOT))],
-        extra_compile_args=FLAGS + instruction_sets()[isa],
+        extra_compile_args=[*FLAGS, *instruction_sets()[isa], *more],
         extra_link_args=["-pthread"],
         libraries=["m"],
         optional=True,

@@ -24,6 +24,11 @@
 #include "workspace_inner.h"
 
 enum { HEADER = 64, SMALLEST = 128, CLASSES = 4 * 50 };
+#ifdef __SANITIZE_ADDRESS__
+enum { EXACT = 1 }; /* no slack and no cache, so that it sees each byte too far and each late use */
+#else
+enum { EXACT = 0 };
+#endif
 static const size_t MAPPED_FROM = (size_t)1 << 20, HUGE_PAGE = (size_t)2 << 20;
 
 typedef struct Block {
@@ -55,11 +60,12 @@ static size_t class_of(size_t bytes, size_t *rounded) {
 }
 
 static void *map_block(size_t bytes) {
-    if (bytes < MAPPED_FROM) return aligned_alloc(64, bytes);
+    void *data;
+    if (EXACT || bytes < MAPPED_FROM) return posix_memalign(&data, 64, bytes) ? NULL : data;
     size_t whole = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    void *data = aligned_alloc(HUGE_PAGE, whole);
+    if (posix_memalign(&data, HUGE_PAGE, whole)) return NULL;
 #ifdef MADV_HUGEPAGE
-    if (data) madvise(data, whole, MADV_HUGEPAGE);
+    madvise(data, whole, MADV_HUGEPAGE);
 #endif
     return data;
 }
@@ -69,6 +75,7 @@ void *buffer_new(size_t bytes) {
     size_t rounded;
     if (bytes > (size_t)1 << 52) return NULL;
     size_t class = class_of(bytes + HEADER, &rounded);
+    if (EXACT) rounded = bytes + HEADER;
     enter();
     Block *block = freed[class];
     in_use += rounded;
@@ -99,7 +106,7 @@ void buffer_free(void *data) {
     Block *block = (Block *)((char *)data - HEADER);
     enter();
     in_use -= block->bytes;
-    int keep = cached + block->bytes <= limit;
+    int keep = !EXACT && cached + block->bytes <= limit;
     if (keep) {
         block->next = freed[block->class];
         freed[block->class] = block;
@@ -162,7 +169,7 @@ void *workspace(int slot, size_t bytes) {
     }
     if (mine->bytes[slot] < bytes) {
         free(mine->data[slot]);
-        size_t rounded = (bytes + 4095) / 4096 * 4096;
+        size_t rounded = EXACT ? bytes : (bytes + 4095) / 4096 * 4096;
         mine->data[slot] = map_block(rounded);
         mine->bytes[slot] = mine->data[slot] ? rounded : 0;
     }
