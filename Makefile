@@ -5,8 +5,9 @@ PYTEST_ARGS ?= -q -n auto --dist loadfile
 DEMO_ARGS ?=
 
 BIN := $(VENV)/bin
+KERNELS := $(wildcard kernels/c/*.[ch]) kernels/c/extensions.py
 
-.PHONY: demo test lint tutorials clean
+.PHONY: demo test lint sanitize tutorials clean
 
 demo: $(VENV)/.demo
 	$(BIN)/etude compare lenet5 --data digits $(DEMO_ARGS)
@@ -18,6 +19,11 @@ lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 
+# The C kernels once more, with AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize: $(VENV)/.test
+	$(BIN)/python tests/sanitized.py $(PYTEST_ARGS) tests/test_conformance.py tests/test_fuzz.py \
+	    -k "[c- or fuzz"
+
 # The chapters as students get them: solutions taken out, as scripts and as notebooks.
 tutorials: $(VENV)/.test
 	$(BIN)/python tutorials/check.py --student runs/tutorials --notebook runs/tutorials
@@ -27,7 +33,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of extras, so that the second run does not ask pip again.
-$(VENV)/.demo $(VENV)/.test: $(VENV)/.%: pyproject.toml setup.py | $(BIN)/python
+$(VENV)/.demo $(VENV)/.test: $(VENV)/.%: pyproject.toml setup.py $(KERNELS) | $(BIN)/python
 	$(BIN)/python -m pip install -q -e ".[$*]"
 	touch $@
 

@@ -140,7 +140,8 @@ RECIPE = options(
 THREADS = click.option(
     "--threads",
     type=Whole(1),
-    help="Threads of BLAS.  [default: what OPENBLAS_NUM_THREADS and the like say, else 1]",
+    help="Threads of kernels and BLAS.  [default: all cores for c and numba; for BLAS what "
+    "OPENBLAS_NUM_THREADS and the like say, else 1]",
 )
 OUT = click.option("--out", metavar="FOLDER", help="Where results go.  [default: runs/TIME-...]")
 

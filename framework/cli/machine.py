@@ -12,7 +12,7 @@ from etude.backends import registry
 
 OPTIONAL = ("numba", "scikit-learn", "safetensors", "matplotlib", "click", "rich", "torch")
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", *BLAS_VARIABLES)
+THREAD_VARIABLES = ("ETUDE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", *BLAS_VARIABLES)
 
 
 def installed(name: str) -> str | None:
