@@ -3,76 +3,120 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 
-from etude.backends import available
-
 from . import machine, report
-from .options import Options
+from .options import Options, named
 
 SUITES = {
+    "ops": "single kernels, each beside torch and NumPy",
+    "models": "training steps of whole models",
     "overhead": "what one small operation costs",
-    "models": "training steps of MLP, LeNet-5 and ResNet-20",
     "memory": "the memory of ten LeNet-5 steps",
     "imports": "how long `import etude` takes",
 }
 ALIASES = {"import": "imports"}
-PEERS = ("torch",)
+PEERS = ("torch", "numpy")
+QUICK = {"rounds": 3, "scale": 0.3}
+Results = dict[str, list[report.Table]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suites that the command line names; the exit code."""
     parser = _parser()
     given = parser.parse_args(arguments)
+    if given.threads:
+        for name in machine.THREADS:
+            os.environ[name] = str(given.threads)
+    options = _options(parser, given)
     suites = tuple(SUITES) if given.suite == "all" else (ALIASES.get(given.suite, given.suite),)
-    options = Options(
-        backends=_names(parser, "backend", given.backend, tuple(_backends())),
-        peers=_names(parser, "peer", _peers(given.peers), PEERS),
-        cases=_names(parser, "case", given.case, import_module("etude.bench.models").NAMES),
-        rounds=given.rounds,
-        say=_progress,
-    )
-    results: dict[str, list[report.Table]] = {}
+    results: Results = {}
     code = 0
     try:
         for name in suites:
-            results[name] = import_module(f"etude.bench.{name}").run(options)
-            _progress("")
-            for table in results[name]:
-                report.show(table)
+            results[name] = []
+            _collect(import_module(f"etude.bench.{name}").run(options), results[name])
     except KeyboardInterrupt:
         _progress("")
         print("stopped; what was finished is kept", file=sys.stderr)
         code = 130
-    if given.json:
-        try:
+    return _deliver(given, options, results) or code
+
+
+def _collect(tables: Iterable[report.Table], found: list[report.Table]) -> None:
+    """Show each table when it is ready."""
+    for table in tables:
+        found.append(table)
+        _progress("")
+        report.show(table)
+
+
+def _deliver(given: argparse.Namespace, options: Options, results: Results) -> int:
+    """What is asked for at the end; 2 where it cannot be written."""
+    if given.goals:
+        results["goals"] = [import_module("etude.bench.goals").table(results)]
+        report.show(results["goals"][0])
+    try:
+        if given.json:
             report.save(given.json, machine.fingerprint(options.peers), results)
-        except OSError as error:
-            print(f"etude.bench: cannot write {given.json}: {error.strerror}", file=sys.stderr)
-            return 2
-    return code
+        if given.plots:
+            import_module("etude.bench.plots").save_all(given.plots, results)
+    except OSError as error:
+        print(f"etude.bench: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        print(f"etude.bench: {error}; pip install etude[plots]", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     lines = [f"  {name:10} {what}" for name, what in SUITES.items()]
+    lines += ["  all        all of these", "", "report FILES --out PAGE makes a page of JSON files"]
     parser = argparse.ArgumentParser(
         prog="python -m etude.bench",
         description="suites:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("suite", choices=(*SUITES, *ALIASES, "all"), metavar="SUITE")
-    parser.add_argument("--backend", default="numpy", help="etude's, separated by commas (numpy)")
-    parser.add_argument(
-        "--peers", help="torch or none (torch where it is installed), separated by commas"
-    )
-    parser.add_argument("--case", default="", help="models to run, separated by commas (all)")
-    parser.add_argument("--rounds", type=_count, default=9, help="turns of each competitor (9)")
-    parser.add_argument("--json", metavar="FILE", help="also write the results there")
+    add = parser.add_argument
+    add("suite", choices=(*SUITES, *ALIASES, "all"), metavar="SUITE")
+    add("--backend", help="etude's, separated by commas (all here but python)")
+    add("--peers", help="torch, numpy or none, separated by commas (those installed)")
+    add("--case", default="", help="parts of names or patterns, separated by commas (all)")
+    add("--family", default="", help="families of ops, separated by commas (all)")
+    add("--rounds", type=_count, help="turns of each competitor (9)")
+    add("--quick", action="store_true", help="fewer and shorter turns")
+    add("--threads", type=_count, help="threads of every competitor (all cores)")
+    add("--goals", action="store_true", help="also show the goals and what came of them")
+    add("--json", metavar="FILE", help="also write the results there")
+    add("--plots", metavar="FOLDER", help="also draw a roofline and bar charts there")
     return parser
+
+
+def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
+    from etude.backends import available
+
+    from . import cases, models
+
+    here = tuple(name for name, reason in available().items() if reason is None)
+    backends = given.backend or ",".join(name for name in here if name != "python")
+    quick = QUICK if given.quick else {"rounds": 9, "scale": 1.0}
+    return Options(
+        backends=_names(parser, "backend", backends, here),
+        peers=_names(parser, "peer", _peers(given.peers), PEERS),
+        cases=_cases(parser, given.case, [case.name for case in cases.CASES] + [*models.NAMES]),
+        families=_names(parser, "family", given.family, cases.FAMILIES),
+        rounds=given.rounds or int(quick["rounds"]),
+        scale=quick["scale"],
+        threads=given.threads,
+        say=_progress,
+        tell=_line,
+    )
 
 
 def _count(given: str) -> int:
@@ -87,14 +131,21 @@ def _names(
     names = tuple(name for name in given.split(",") if name)
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
-            parser.error(f"no {what} is called {name!r}; {hint}")
+            parser.error(f"no {what} is called {name!r}; {_hint(name, known)}")
     return names
 
 
-def _backends() -> list[str]:
-    return [name for name, reason in available().items() if reason is None]
+def _cases(parser: argparse.ArgumentParser, given: str, known: Sequence[str]) -> tuple[str, ...]:
+    parts = tuple(part for part in given.split(",") if part)
+    for part in parts:
+        if not any(named(name, part) for name in known):
+            parser.error(f"no case has {part!r} in its name; {_hint(part, known[:5])}, ...")
+    return parts
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
 
 
 def _peers(given: str | None) -> str:
@@ -107,6 +158,12 @@ def _progress(text: str) -> None:
     """One line that is written over, on terminals only."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _line(text: str) -> None:
+    """A line of progress that stays."""
+    _progress("")
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

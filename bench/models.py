@@ -18,7 +18,7 @@ def run(options: Options) -> list[Table]:
     columns = ["model", "", "median", "best", "spread", "of by hand", "error"]
     table = Table(f"One training step, batch {BATCH}, milliseconds", columns)
     for name in NAMES:
-        if not options.cases or name in options.cases:
+        if options.wants(name):
             _add(table, make_case(name, BATCH), options)
     return [table]
 

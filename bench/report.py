@@ -10,18 +10,22 @@ from typing import Any
 
 from .timing import Competitor
 
-WIDTH = 120  # of tables in files and pipes
+WIDTH = 140  # of tables in files and pipes
 Cell = str | int | float | None
 
 
 @dataclass
 class Table:
-    """What a suite found: rows of text and numbers, and remarks below them."""
+    """What a suite found: rows of text and numbers, and remarks below them.
+
+    `records` are the same figures and more, by name, for the JSON file.
+    """
 
     title: str
     columns: list[str]
     rows: list[list[Cell]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
 
 
 def text(cell: Cell) -> str:

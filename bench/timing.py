@@ -14,18 +14,24 @@ from statistics import median, quantiles
 
 Step = Callable[[], object]
 
-PAUSE = 0.03  # seconds asleep before a turn
+PAUSE = 0.03  # seconds asleep before a turn, unless the one before says less
 WARM_UP = 0.05  # seconds of uncounted steps in a turn, at least one
 TURN = 0.1  # seconds of counted steps in a turn, at least three
 
 
 @dataclass
 class Competitor:
-    """A name and what is timed: one call of `step`, which stands for `units` operations."""
+    """A name and what is timed: one call of `step`, which stands for `units` operations.
+
+    `repeat` calls make one measurement, so that reading the clock weighs little. `pause` is how
+    long whoever comes next sleeps first: threads that spin longer than that would slow it down.
+    """
 
     name: str
     step: Step
     units: int = 1
+    repeat: int = 1
+    pause: float | None = None
     times: list[float] = field(default_factory=list)  # seconds a unit
 
     @property
@@ -45,34 +51,39 @@ class Competitor:
         return (high - low) / self.median
 
 
-def race(competitors: Sequence[Competitor], rounds: int, say: Callable[[str], None]) -> None:
-    """Give every competitor one turn a round; their `times` grow."""
+def race(
+    competitors: Sequence[Competitor], rounds: int, say: Callable[[str], None], scale: float = 1.0
+) -> None:
+    """Give every competitor one turn a round; their `times` grow. `scale` shortens the turns."""
+    pause: float | None = None
     for number in range(rounds):
         for competitor in competitors:
             say(f"round {number + 1} of {rounds}: {competitor.name}")
-            _turn(competitor)
+            _turn(competitor, PAUSE if pause is None else min(pause, PAUSE), scale)
+            pause = competitor.pause
 
 
-def _turn(competitor: Competitor) -> None:
+def _turn(competitor: Competitor, pause: float, scale: float) -> None:
     gc.collect()
-    time.sleep(PAUSE)
+    time.sleep(pause)
     enabled = gc.isenabled()
     gc.disable()
     try:
-        _repeat(competitor.step, WARM_UP, 1)
-        for seconds in _repeat(competitor.step, TURN, 3):
-            competitor.times.append(seconds / competitor.units)
+        _repeat(competitor, scale * WARM_UP, 1)
+        for seconds in _repeat(competitor, scale * TURN, 3):
+            competitor.times.append(seconds / (competitor.units * competitor.repeat))
     finally:
         if enabled:
             gc.enable()
 
 
-def _repeat(step: Step, seconds: float, least: int) -> list[float]:
-    """The duration of each step, of at least `least` steps and until `seconds` have gone by."""
-    times: list[float] = []
+def _repeat(competitor: Competitor, seconds: float, least: int) -> list[float]:
+    """The duration of each measurement, of at least `least` and until `seconds` have gone by."""
+    step, times, calls = competitor.step, list[float](), range(competitor.repeat)
     end = time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < end:
         start = time.perf_counter()
-        step()
+        for _ in calls:
+            step()
         times.append(time.perf_counter() - start)
     return times

@@ -15,7 +15,7 @@ import pytest
 
 import etude
 from etude.bench import __main__ as command
-from etude.bench import imports, machine, memory, models, overhead, report, timing, training
+from etude.bench import imports, machine, memory, models, ops, overhead, report, timing, training
 from etude.bench.options import Options
 from etude.bench.report import Table
 from etude.bench.timing import Competitor
@@ -225,7 +225,7 @@ def test_a_suite_by_name(tmp_path: Any, monkeypatch: Any, capsys: Any) -> None:
 
 def test_all_suites(monkeypatch: Any, capsys: Any) -> None:
     ran: list[str] = []
-    for module in (overhead, models, memory, imports):
+    for module in (ops, models, overhead, memory, imports):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "run", lambda options, name=name: ran.append(name) or [])
     assert command.main(["all"]) == 0
@@ -241,7 +241,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Any, monkeypatch: Any, capsys: 
     fake_suite(monkeypatch, stop)
     path = tmp_path / "x.json"
     assert command.main(["memory", "--json", str(path)]) == 130
-    assert json.loads(path.read_text(encoding="utf-8"))["suites"] == {}
+    assert json.loads(path.read_text(encoding="utf-8"))["suites"] == {"memory": []}
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,9 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Any, monkeypatch: Any, capsys: 
     [
         (["modles"], "invalid choice: 'modles'"),
         (["models", "--backend", "nmpy"], "no backend is called 'nmpy'; did you mean 'numpy'?"),
-        (["models", "--peers", "jax"], "no peer is called 'jax'; choose from torch"),
-        (["models", "--case", "lenet"], "no case is called 'lenet'; did you mean 'lenet5'?"),
+        (["models", "--peers", "jax"], "no peer is called 'jax'; choose from torch, numpy"),
+        (["models", "--case", "lenet6"], "no case has 'lenet6' in its name"),
+        (["ops", "--family", "matmull"], "no family is called 'matmull'; did you mean 'matmul'?"),
         (["models", "--rounds", "0"], "expected a whole number from 1 on, got '0'"),
     ],
 )
