@@ -86,12 +86,16 @@ def add(
                 table.remarks.append(f"{case.name}: {player.name} {found} and was not timed")
                 options.tell(table.remarks[-1])
     del true
-    race(
+    disturbed = race(
         [entry.competitor for entry in entries],
         options.rounds,
         lambda text: options.say(f"{case.name}, {text}"),
         SCALE * options.scale,
     )
+    if disturbed:
+        table.remarks.append(
+            f"{case.name}: other processes disturbed {disturbed} of {options.rounds} rounds"
+        )
     records = [record(case, work.flops, moved, entry, ceilings) for entry in entries]
     compare(records)
     table.records += records
@@ -130,7 +134,7 @@ def check(player: Player, work: Work, true: list[Any]) -> Entry | str:
         step()
         times.append(perf_counter() - start)
     repeat = max(1, round(AT_ONCE / max(min(times), 1e-7)))
-    competitor = Competitor(player.name, step, repeat=repeat, pause=player.pause)
+    competitor = Competitor(player.name, step, repeat=repeat)
     return Entry(player, competitor, error, first)
 
 

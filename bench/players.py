@@ -13,11 +13,6 @@ from etude.backends.registry import get
 from .case import Case, Step, Work, results
 from .machine import cores
 
-# Seconds that threads go on spinning after their last task, at most: OpenBLAS's 2^26 cycles,
-# libgomp (torch) some ten milliseconds, etude's own pool and Numba's less than five.
-SPINS = {"numpy": 0.03, "torch": 0.015}
-SHORT = 0.005
-
 
 @dataclass(frozen=True)
 class Player:
@@ -26,11 +21,6 @@ class Player:
     name: str
     key: str
     there: Any
-
-    @property
-    def pause(self) -> float:
-        """How long the next one waits for this one's threads to sleep."""
-        return SPINS.get(self.name.removeprefix("etude "), SHORT)
 
     def plays(self, work: Work) -> bool:
         """Whether it has a way to do the work."""

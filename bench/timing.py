@@ -1,20 +1,30 @@
 """Races: competitors take turns in one process, so that a slow minute of the machine hits them all.
 
-A turn begins with a sleep, in which the thread pool of whoever ran before stops spinning, and with
-steps that are not counted, which wake the pool and warm the caches of whoever runs now.
+A turn begins with a rest, in which the threads of whoever ran before stop spinning, and with steps
+that are not counted, which wake the threads and warm the caches of whoever runs now. How long idle
+threads spin differs (torch's 6 ms, those of NumPy's OpenBLAS 115), and while they do, a library
+that waits for all of its own threads can be a hundred times slower; so the rest lasts until the
+process uses no more processor time.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median, quantiles
 
 Step = Callable[[], object]
 
-PAUSE = 0.03  # seconds asleep before a turn, unless the one before says less
+LONGEST_REST = 0.5  # seconds
+LOOK = 0.012  # seconds asleep between looks at the processor time, which ticks every 4 ms
+IDLE = 0.1  # of a processor: less is no spinning
+FOREIGN = 0.1  # of a processor: more, and other processes disturb a round
+TICKS = 0.03  # seconds by which the system's count may be wrong
+AWAY = 0.2  # seconds to wait for them to end
 WARM_UP = 0.05  # seconds of uncounted steps in a turn, at least one
 TURN = 0.1  # seconds of counted steps in a turn, at least three
 
@@ -23,15 +33,13 @@ TURN = 0.1  # seconds of counted steps in a turn, at least three
 class Competitor:
     """A name and what is timed: one call of `step`, which stands for `units` operations.
 
-    `repeat` calls make one measurement, so that reading the clock weighs little. `pause` is how
-    long whoever comes next sleeps first: threads that spin longer than that would slow it down.
+    `repeat` calls make one measurement, so that reading the clock weighs little.
     """
 
     name: str
     step: Step
     units: int = 1
     repeat: int = 1
-    pause: float | None = None
     times: list[float] = field(default_factory=list)  # seconds a unit
 
     @property
@@ -53,19 +61,54 @@ class Competitor:
 
 def race(
     competitors: Sequence[Competitor], rounds: int, say: Callable[[str], None], scale: float = 1.0
-) -> None:
-    """Give every competitor one turn a round; their `times` grow. `scale` shortens the turns."""
-    pause: float | None = None
-    for number in range(rounds):
+) -> int:
+    """Give every competitor one turn a round; their `times` grow. `scale` shortens the turns.
+
+    A round in which other processes work is done again later, while half as many again do not
+    suffice; returns how many rounds that were counted were disturbed all the same.
+    """
+    again, disturbed, number = rounds // 2 + 1, 0, 0
+    while number < rounds:
+        seen, start, counts = others(), time.perf_counter(), [len(c.times) for c in competitors]
         for competitor in competitors:
             say(f"round {number + 1} of {rounds}: {competitor.name}")
-            _turn(competitor, PAUSE if pause is None else min(pause, PAUSE), scale)
-            pause = competitor.pause
+            _turn(competitor, scale)
+        calm = others() - seen <= FOREIGN * (time.perf_counter() - start) + TICKS
+        if calm or not again:
+            number += 1
+            disturbed += not calm
+            continue
+        again -= 1
+        for competitor, count in zip(competitors, counts):
+            del competitor.times[count:]
+        time.sleep(AWAY)
+    return disturbed
 
 
-def _turn(competitor: Competitor, pause: float, scale: float) -> None:
+def others() -> float:
+    """Processor seconds that went to other processes since the start, 0.0 where nobody counts."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return 0.0
+    user, nice, system, _, _, irq, softirq, steal = map(int, fields)
+    busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return busy - time.process_time()
+
+
+def rest() -> None:
+    """Sleep until all threads of the process do."""
+    end = time.perf_counter() + LONGEST_REST
+    while time.perf_counter() < end:
+        used, start = time.process_time(), time.perf_counter()
+        time.sleep(LOOK)
+        if time.process_time() - used < IDLE * (time.perf_counter() - start):
+            return
+
+
+def _turn(competitor: Competitor, scale: float) -> None:
     gc.collect()
-    time.sleep(pause)
+    rest()
     enabled = gc.isenabled()
     gc.disable()
     try:

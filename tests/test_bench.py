@@ -26,8 +26,9 @@ NAMES = models.NAMES
 
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PAUSE", "WARM_UP", "TURN"):
+    for name in ("LONGEST_REST", "WARM_UP", "TURN"):
         monkeypatch.setattr(timing, name, 0.0)
+    monkeypatch.setattr(timing, "others", lambda: 0.0)
 
 
 # races --------------------------------------------------------------------------------------------
@@ -43,6 +44,33 @@ def test_competitors_take_turns() -> None:
     assert calls == ["a"] * 4 + ["b"] * 4 + ["a"] * 4 + ["b"] * 4
     assert [len(c.times) for c in competitors] == [6, 6]
     assert said[-1] == "round 2 of 2: b"
+
+
+def test_a_disturbed_round_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "AWAY", 0.0)
+    at_work = iter([0.0, 9.0, 9.0, 9.0, 9.0, 9.0])
+    monkeypatch.setattr(timing, "others", lambda: next(at_work))
+    competitor = Competitor("a", int)
+    assert timing.race([competitor], 2, lambda _: None) == 0
+    assert len(competitor.times) == 6
+    monkeypatch.setattr(timing, "others", lambda seen=[0.0]: seen.append(seen[-1] + 9) or seen[-1])
+    assert timing.race([competitor], 4, lambda _: None) == 4
+
+
+def test_who_else_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.undo()
+    assert timing.others() >= 0
+    monkeypatch.setattr(timing, "Path", lambda _: tmp_path / "missing")
+    assert timing.others() == 0
+
+
+def test_a_rest_lasts_until_threads_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "LONGEST_REST", 0.5)
+    monkeypatch.setattr(timing, "LOOK", 0.001)
+    used = iter([0.0, 1.0, 1.0, 1.0, 9.0])
+    monkeypatch.setattr(timing.time, "process_time", lambda: next(used))
+    timing.rest()
+    assert next(used) == 9.0
 
 
 def test_statistics_of_a_competitor() -> None:
