@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .base import Backend
+from .c_elementwise import CElementwise
 from .c_library import isa, lib
 from .c_memory import FORMAT, borrowed_block, new_block
 from .tier1 import Buffer, Shape
 
 
-class CBackend(Backend):
+class CBackend(CElementwise, Backend):
     name = "c"
     isa = isa
 
