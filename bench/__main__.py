@@ -16,6 +16,7 @@ from .options import Options, named
 SUITES = {
     "ops": "single kernels, each beside torch and NumPy",
     "models": "training steps of whole models",
+    "train": "training on digits until a given accuracy",
     "overhead": "what one small operation costs",
     "memory": "the memory of ten LeNet-5 steps",
     "imports": "how long `import etude` takes",

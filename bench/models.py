@@ -2,51 +2,117 @@
 
 from __future__ import annotations
 
-from .options import Options
-from .report import Table, race_rows
-from .timing import Competitor, race
-from .training import ByHand, Case, Etude, Trainee, disagreement, make_case
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
 
-NAMES = ("mlp", "lenet5", "resnet20")
-BATCH = 64
+from . import handwritten_numpy
+from .options import Options
+from .report import Table
+from .timing import Competitor, race
+from .training import ByHand, Case, Etude, Found, Trainee, disagreement, known, make_case
+
+# The name of a case: its model and batch.
+MODELS = {
+    "mlp b64": ("mlp", 64),
+    "lenet5 b64": ("lenet5", 64),
+    "resnet20 b32": ("resnet20", 32),
+    "resnet20 b64": ("resnet20", 64),
+    "vgg11 b32": ("vgg11", 32),
+    "lstm b32": ("lstm", 32),
+}
+NAMES = tuple(name for name, (model, _) in MODELS.items() if known(model))
 MILLISECOND = 1e-3
 LARGEST_ERROR = 5e-3  # where rounding moves a unit of ResNet-20 across the kink of its ReLU
+BY_HAND, TORCH, FUSED = "numpy by hand", "torch", "torch, fused SGD"
+BEST_OF_TORCH = "best of torch"
+COLUMNS = ["model", "", "median", "best", "spread", "error"]
 
 
-def run(options: Options) -> list[Table]:
+def run(options: Options) -> Iterator[Table]:
     """One table, a few rows for each model. Whoever computes something else is not timed."""
-    columns = ["model", "", "median", "best", "spread", "of by hand", "error"]
-    table = Table(f"One training step, batch {BATCH}, milliseconds", columns)
-    for name in NAMES:
-        if options.wants(name):
-            _add(table, make_case(name, BATCH), options)
-    return [table]
+    peers = [BY_HAND] + [BEST_OF_TORCH] * ("torch" in options.peers)
+    table = Table("One training step, milliseconds", COLUMNS + [f"{name}/this" for name in peers])
+    try:
+        for name in NAMES:
+            if options.wants(name):
+                model, batch = MODELS[name]
+                add(table, name, make_case(model, batch), options, peers)
+    except KeyboardInterrupt:
+        yield table
+        raise
+    yield table
 
 
 def trainees(case: Case, options: Options) -> dict[str, Trainee]:
     """The competitors by name."""
     found: dict[str, Trainee] = {f"etude {name}": Etude(case, name) for name in options.backends}
-    found["numpy by hand"] = ByHand(case)
+    if case.name in handwritten_numpy.BUILDERS:
+        found[BY_HAND] = ByHand(case)
     if "torch" in options.peers:
-        from .torch_models import Torch
+        from .torch_models import BUILDERS, Torch
 
-        found["torch"] = Torch(case, fused=False)
-        found["torch, fused SGD"] = Torch(case, fused=True)
+        if case.name in BUILDERS:
+            found[TORCH] = Torch(case, fused=False, threads=options.threads)
+            found[FUSED] = Torch(case, fused=True, threads=options.threads)
     return found
 
 
-def _add(table: Table, case: Case, options: Options) -> None:
-    options.say(f"{case.name}: checking against float64")
-    truth = ByHand(case, "float64").loss_and_gradients()
+def reference(case: Case) -> Found:
+    """Loss and gradients in float64, by whoever of those who have the model is simplest."""
+    if case.name in handwritten_numpy.BUILDERS:
+        return ByHand(case, "float64").loss_and_gradients()
+    if find_spec("torch"):
+        from .torch_models import BUILDERS, Torch
+
+        if case.name in BUILDERS:
+            return Torch(case, fused=False, dtype="float64").loss_and_gradients()
+    return Etude(case, "numpy", "float64").loss_and_gradients()
+
+
+def add(table: Table, name: str, case: Case, options: Options, peers: list[str]) -> None:
+    """Check, race and add the rows of one model."""
+    options.say(f"{name}: checking against float64")
+    truth = reference(case)
     runners = trainees(case, options)
-    errors = {name: disagreement(t.loss_and_gradients(), truth) for name, t in runners.items()}
-    right = [name for name, error in errors.items() if error <= LARGEST_ERROR]
-    for name in errors.keys() - set(right):
-        table.remarks.append(
-            f"{case.name}: {name} is wrong by {errors[name]:.1e} and was not timed"
-        )
-    competitors = [Competitor(name, runners[name].step) for name in right]
-    race(competitors, options.rounds, lambda text: options.say(f"{case.name}, {text}"))
-    by_hand = next(c for c in competitors if c.name == "numpy by hand")
-    for row in race_rows(competitors, by_hand, MILLISECOND, case.name):
-        table.rows.append([*row, errors[str(row[1])]])
+    errors = {who: disagreement(t.loss_and_gradients(), truth) for who, t in runners.items()}
+    right = [who for who, error in errors.items() if error <= LARGEST_ERROR]
+    for who in errors.keys() - set(right):
+        table.remarks.append(f"{name}: {who} is wrong by {errors[who]:.1e} and was not timed")
+    competitors = [Competitor(who, runners[who].step) for who in right]
+    disturbed = race(
+        competitors, options.rounds, lambda text: options.say(f"{name}, {text}"), options.scale
+    )
+    if disturbed:
+        table.remarks.append(f"{name}: other processes disturbed {disturbed} rounds")
+    medians = {c.name: c.median for c in competitors}
+    torchs = [medians[who] for who in (TORCH, FUSED) if who in medians]
+    if torchs:
+        medians[BEST_OF_TORCH] = min(torchs)
+    for c in competitors:
+        ratios = {who: median / c.median for who, median in medians.items() if who != c.name}
+        table.records.append(record(name, c, errors[c.name], ratios))
+        times = [c.median / MILLISECOND, c.best / MILLISECOND, f"{100 * c.spread:.0f} %"]
+        error = f"{errors[c.name]:.0e}"
+        shown = [medians[who] / c.median if who in medians else None for who in peers]
+        table.rows.append([name, c.name, *times, error, *shown])
+    options.tell(line(table.records[-len(competitors) :]) if competitors else name)
+
+
+def record(name: str, c: Competitor, error: float, ratios: dict[str, float]) -> dict[str, Any]:
+    """All figures of one competitor, for JSON; times in seconds."""
+    times = {"seconds": c.median, "best": c.best, "spread": c.spread}
+    return {
+        "case": name,
+        "family": "models",
+        "by": c.name,
+        **times,
+        "error": error,
+        "ratios": ratios,
+    }
+
+
+def line(records: list[dict[str, Any]]) -> str:
+    """One line of progress."""
+    times = ", ".join(f"{r['by']} {1e3 * r['seconds']:.3g} ms" for r in records)
+    return f"{records[0]['case']}: {times}"

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .machine import cores
-from .training import MOMENTUM, RATE, Case, Found, Trainee
+from .training import CLASSES, FEATURES, MOMENTUM, RATE, Case, Found, Trainee
 
 
 class LeNet5(nn.Module):
@@ -67,19 +67,41 @@ def mlp() -> nn.Module:
     return nn.Sequential(nn.Flatten(), sizes[0], nn.ReLU(), sizes[1], nn.ReLU(), sizes[2])
 
 
-BUILDERS: dict[str, Any] = {"mlp": mlp, "lenet5": LeNet5, "resnet20": ResNet20}
+class LastState(nn.Module):
+    """See training.py."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(FEATURES, FEATURES, batch_first=True)
+        self.fc = nn.Linear(FEATURES, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.lstm(x)[0][:, -1])
+
+
+BUILDERS: dict[str, Any] = {
+    "mlp": mlp,
+    "lenet5": LeNet5,
+    "resnet20": ResNet20,
+    "lstm": LastState,
+}
 
 
 class Torch(Trainee):
-    """torch eager on as many threads as there are cores, in the NCHW layout."""
+    """torch eager in the NCHW layout, on so many threads (all cores)."""
 
-    def __init__(self, case: Case, fused: bool) -> None:
-        torch.set_num_threads(cores())
+    def __init__(
+        self, case: Case, fused: bool, dtype: str = "float32", threads: int | None = None
+    ) -> None:
+        torch.set_num_threads(threads or cores())
+        torch.set_float32_matmul_precision("highest")
         self.model = BUILDERS[case.name]()
-        weights = {key: torch.tensor(w) for key, w in case.weights.items()}
+        if dtype == "float64":
+            self.model.double()
+        weights = {key: torch.tensor(w.astype(dtype)) for key, w in case.weights.items()}
         missing = self.model.load_state_dict(weights, strict=False)
         assert not missing.unexpected_keys, missing
-        self.x, self.labels = torch.tensor(case.x), torch.tensor(case.labels)
+        self.x, self.labels = torch.tensor(case.x.astype(dtype)), torch.tensor(case.labels)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=RATE, momentum=MOMENTUM, fused=fused
         )

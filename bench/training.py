@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 
 import etude
-from etude import optim
+from etude import nn, optim
 from etude.framework import models
 
 from . import handwritten_numpy
 
 RATE, MOMENTUM = 0.01, 0.9
 CLASSES = 10
+STEPS, FEATURES = 50, 128  # of the sequences for the LSTM, whose state is as wide
 Step = Callable[[], float]
 Found = tuple[float, dict[str, Any]]
 
 
 @dataclass
 class Case:
-    """A model's name, images (N, C, H, W) float32, labels (N,) int64, and the first weights."""
+    """A model's name, inputs (N, ...) float32, labels (N,) int64, and the first weights."""
 
     name: str
     x: Any
@@ -45,27 +46,60 @@ class Trainee:
         raise NotImplementedError
 
 
+def known(name: str) -> bool:
+    """Whether etude has the model."""
+    return name in models.MODELS or (name == "lstm" and hasattr(nn, "LSTM"))
+
+
+def build(name: str) -> Any:
+    """A model on the default backend, and the shape of one of its inputs."""
+    if name == "lstm":
+        return LastState(), (STEPS, FEATURES)
+    options = {"vgg11": {"num_classes": CLASSES}}
+    model = models.create(name, **options.get(name, {}))
+    return model, IMAGES.get(name) or models.entry(name).input_shape
+
+
+IMAGES = {"vgg11": (3, 32, 32)}
+
+
+class LastState(nn.Module):
+    """An LSTM over a sequence (N, T, D), and a linear layer on its last output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(FEATURES, FEATURES, batch_first=True)
+        self.fc = nn.Linear(FEATURES, CLASSES)
+
+    def forward(self, x: etude.Tensor) -> etude.Tensor:
+        y, _ = self.lstm(x)
+        logits: etude.Tensor = self.fc(y[:, -1])
+        return logits
+
+
 def make_case(name: str, batch: int) -> Case:
-    """Random images and labels, and the weights that etude gives the model, by seed 0."""
+    """Random inputs and labels, and the weights that etude gives the model, by seed 0."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((batch, *models.entry(name).input_shape), dtype=np.float32)
     with etude.use_backend("numpy"):
         etude.manual_seed(0)
-        model = models.create(name)
+        model, shape = build(name)
+    x = rng.standard_normal((batch, *shape), dtype=np.float32)
     weights = {key: p.detach().numpy().copy() for key, p in model.named_parameters()}
     return Case(name, x, rng.integers(0, CLASSES, batch), weights)
 
 
 class Etude(Trainee):
-    """etude on one of its backends."""
+    """etude on one of its backends, in float32 or float64."""
 
-    def __init__(self, case: Case, backend: str) -> None:
+    def __init__(self, case: Case, backend: str, dtype: str = "float32") -> None:
         with etude.use_backend(backend):
-            self.model = models.create(case.name)
-            self.x, self.labels = etude.tensor(case.x), etude.tensor(case.labels)
+            self.model, _ = build(case.name)
+            if dtype == "float64":
+                self.model.double()
+            self.x, self.labels = etude.tensor(case.x.astype(dtype)), etude.tensor(case.labels)
             with etude.no_grad():
                 for key, p in self.model.named_parameters():
-                    p.copy_(etude.tensor(case.weights[key]))
+                    p.copy_(etude.tensor(case.weights[key].astype(dtype)))
         self.optimizer = optim.SGD(self.model.parameters(), lr=RATE, momentum=MOMENTUM)
 
     def backward(self) -> float:

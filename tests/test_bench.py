@@ -15,13 +15,25 @@ import pytest
 
 import etude
 from etude.bench import __main__ as command
-from etude.bench import imports, machine, memory, models, ops, overhead, report, timing, training
+from etude.bench import (
+    imports,
+    machine,
+    memory,
+    models,
+    ops,
+    overhead,
+    report,
+    timing,
+    train,
+    training,
+)
 from etude.bench.options import Options
 from etude.bench.report import Table
 from etude.bench.timing import Competitor
 
 QUICK = Options(rounds=1)
-NAMES = models.NAMES
+NAMES = ("mlp", "lenet5", "resnet20")  # that are written by hand too
+KNOWN = sorted({models.MODELS[name][0] for name in models.NAMES})
 
 
 @pytest.fixture(autouse=True)
@@ -83,17 +95,15 @@ def test_statistics_of_a_competitor() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_by_hand_agrees_with_etude_in_float64(name: str) -> None:
     case = training.make_case(name, 4)
-    double = training.Case(name, case.x.astype("float64"), case.labels, wide(case.weights))
-    ours = training.Etude(double, "numpy")
-    ours.model.double()
-    reference = training.ByHand(double, "float64")
+    ours = training.Etude(case, "numpy", "float64")
+    reference = training.ByHand(case, "float64")
     for _ in range(2):
         truth = reference.loss_and_gradients()
         assert training.disagreement(ours.loss_and_gradients(), truth) < 1e-9
         assert ours.step() == pytest.approx(reference.step(), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KNOWN)
 def test_torch_makes_the_same_steps(name: str) -> None:
     pytest.importorskip("torch")
     from etude.bench.torch_models import Torch
@@ -102,10 +112,6 @@ def test_torch_makes_the_same_steps(name: str) -> None:
     ours, theirs = training.Etude(case, "numpy"), Torch(case, fused=False)
     for _ in range(2):
         assert ours.step() == pytest.approx(theirs.step(), rel=1e-4)
-
-
-def wide(weights: dict[str, Any]) -> dict[str, Any]:
-    return {key: w.astype("float64") for key, w in weights.items()}
 
 
 def test_whoever_computes_something_else_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,15 +123,17 @@ def test_whoever_computes_something_else_is_not_timed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(models, "Etude", Wrong)
     (table,) = models.run(Options(rounds=1, cases=("mlp",)))
     assert [row[1] for row in table.rows] == ["numpy by hand"]
-    assert table.remarks == ["mlp: etude numpy is wrong by 1.0e-01 and was not timed"]
+    assert table.remarks == ["mlp b64: etude numpy is wrong by 1.0e-01 and was not timed"]
 
 
 # suites -------------------------------------------------------------------------------------------
 def test_models_are_compared_with_those_by_hand() -> None:
     (table,) = models.run(Options(rounds=1, cases=("mlp",)))
-    assert [row[:2] for row in table.rows] == [["mlp", "etude numpy"], ["mlp", "numpy by hand"]]
-    assert table.rows[1][5] == 1.0
+    names = ["etude numpy", "numpy by hand"]
+    assert [row[:2] for row in table.rows] == [["mlp b64", name] for name in names]
+    assert table.rows[1][6] == 1.0
     assert len(table.rows[0]) == len(table.columns)
+    assert table.records[0]["ratios"] == {"numpy by hand": table.rows[0][6]}
 
 
 def test_overhead_has_a_row_for_each_competitor() -> None:
@@ -253,7 +261,7 @@ def test_a_suite_by_name(tmp_path: Any, monkeypatch: Any, capsys: Any) -> None:
 
 def test_all_suites(monkeypatch: Any, capsys: Any) -> None:
     ran: list[str] = []
-    for module in (ops, models, overhead, memory, imports):
+    for module in (ops, models, train, overhead, memory, imports):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "run", lambda options, name=name: ran.append(name) or [])
     assert command.main(["all"]) == 0
