@@ -4,7 +4,7 @@
  *         row(out + n r, a + offset(a, r), b + offset(b, r), c + offset(c, r), n)
  *
  * Python merges axes that lie alike in all operands (c_elementwise.py), so that most calls have no
- * outer axis: they are one row, cut into pieces of PIECE numbers for the threads. Up to PIECE
+ * outer axis: they are one row, cut into pieces of PIECE numbers for the threads. Up to SERIAL
  * numbers a row is just called: waking a thread costs more.
  *
  * Results beyond STREAM_FROM bytes go around the cache. A plain store first reads the line that it
@@ -19,7 +19,7 @@
 #include "pool_inner.h"
 #include "stream_inner.h"
 
-enum { PIECE = 16384, BLOCK = 4096, OPERANDS = 3 };
+enum { SERIAL = 16384, PIECE = 8192, BLOCK = 4096, OPERANDS = 3 };
 static const int64_t STREAM_FROM = 8 << 20;
 
 /* `plan` counts numbers: the row's length n, its steps, how many outer axes there are; their sizes,
@@ -89,7 +89,9 @@ static void *run(Work *w, int64_t rows) {
                 w->out != w->in[2];
     w->pieces = (w->n - 1) / PIECE + 1;
     w->piece = MIN(w->n, PIECE);
-    if (w->n) parallel_for(run_units, w, rows * w->pieces, MAX(1, PIECE / w->n));
+    if (!w->n) return w->out;
+    const int64_t units = rows * w->pieces;
+    parallel_for(run_units, w, units, rows * w->n <= SERIAL ? units : MAX(1, PIECE / w->n));
     return w->out;
 }
 
