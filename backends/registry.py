@@ -12,6 +12,7 @@ from .threads import get_num_threads
 PATHS = {
     "python": "etude.backends.python_backend:PythonBackend",
     "numpy": "etude.backends.numpy_backend:NumpyBackend",
+    "numba": "etude.backends.numba_backend:NumbaBackend",
 }
 
 

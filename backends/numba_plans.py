@@ -1,0 +1,106 @@
+"""How arrays of several axes are walked: as few axes as possible, worked out once for each shape.
+
+A plan is an int64 array (1 + arrays, axes): the sizes, then each array's strides in elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .defaults.layout import row_major
+from .tier1 import Shape
+
+BOTH, NUMBER_LEFT, NUMBER_RIGHT = 0, 1, 2  # kernels/numba_cpu/launch.py's modes
+NARROW = 4  # an axis shorter than this is not worth tiles
+
+
+def merged(shape: Shape, *strides: Sequence[int]) -> list[tuple[int, ...]]:
+    """(size, stride in each array) by axis: ones dropped, and axes joined where all walk on."""
+    axes: list[tuple[int, ...]] = []
+    for n, *steps in zip(shape, *strides):
+        if n == 1:
+            continue
+        if axes and all(outer == n * inner for outer, inner in zip(axes[-1][1:], steps)):
+            axes[-1] = (axes[-1][0] * n, *steps)
+        else:
+            axes.append((n, *steps))
+    return axes or [(1, *(1 for _ in strides))]
+
+
+def as_plan(axes: list[tuple[int, ...]]) -> Any:
+    return np.ascontiguousarray(np.array(axes, np.int64).T)
+
+
+def broadcast_shape(*shapes: Shape) -> Shape:
+    """The shape that all stretch to."""
+    longest = max(map(len, shapes))
+    aligned = [(1,) * (longest - len(s)) + tuple(s) for s in shapes]
+    return tuple(max(sizes) if 0 not in sizes else 0 for sizes in zip(*aligned))
+
+
+def stretched(shape: Shape, to: Shape) -> list[int]:
+    """The strides by which an array of `shape` is read as one of shape `to`."""
+    aligned = (1,) * (len(to) - len(shape)) + tuple(shape)
+    return [0 if n == 1 else s for n, s in zip(aligned, row_major(aligned))]
+
+
+@lru_cache(1024)
+def binary_plan(a: Shape, b: Shape) -> tuple[Shape, Any, int]:
+    """The shape of a + b, the plan (None for a single run), and the mode of its runs."""
+    shape = broadcast_shape(a, b)
+    axes = merged(shape, stretched(a, shape), stretched(b, shape))
+    _, left, right = axes[-1]
+    mode = NUMBER_LEFT if left == 0 else (NUMBER_RIGHT if right == 0 else BOTH)
+    return shape, as_plan(axes) if len(axes) > 1 else None, mode
+
+
+@lru_cache(1024)
+def where_plan(*shapes: Shape) -> tuple[Shape, Any]:
+    """The shape of the result, and the plan of condition, a and b."""
+    shape = broadcast_shape(*shapes)
+    return shape, as_plan(merged(shape, *(stretched(s, shape) for s in shapes)))
+
+
+class Copy(NamedTuple):
+    """A plan of dst and src, and whether it is one for tiles."""
+
+    plan: Any
+    tiles: bool
+
+
+@lru_cache(1024)
+def copy_plan(shape: Shape, dst: Sequence[int], src: Sequence[int]) -> Copy:
+    """How to copy best: along an axis that has stride 1 in both, by tiles, or along any."""
+    axes = sorted(merged(shape, dst, src), key=lambda axis: -abs(axis[1]))
+    to = [axis for axis in axes if axis[1] == 1]
+    of = [axis for axis in axes if axis[2] == 1]
+    if to and of and to != of and min(to[0][0], of[0][0]) >= NARROW:
+        others = [axis for axis in axes if axis not in (to[0], of[0])]
+        return Copy(as_plan([*others, of[0], to[0]]), True)
+    last = (to or of or [max(axes)])[0]
+    axes.remove(last)
+    return Copy(as_plan([*axes, last]), False)
+
+
+@lru_cache(1024)
+def reduction_steps(shape: Shape, axes: Shape) -> list[tuple[int, int, int]]:
+    """(outer, length, inner) of one fold after the other, the innermost reduced axes first."""
+    groups: list[tuple[int, bool]] = []  # neighbouring axes that are all reduced, or all kept
+    for axis, n in enumerate(shape):
+        if groups and groups[-1][1] == (axis in axes):
+            groups[-1] = (groups[-1][0] * n, groups[-1][1])
+        else:
+            groups.append((n, axis in axes))
+    steps = []
+    sizes = [n for n, _ in groups]
+    for place in range(len(groups) - 1, -1, -1):
+        if groups[place][1]:
+            outer = int(np.prod(sizes[:place], dtype=np.int64))
+            inner = int(np.prod(sizes[place + 1 :], dtype=np.int64))
+            steps.append((outer, sizes[place], inner))
+            sizes[place] = 1
+    return steps or [(1, 1, int(np.prod(sizes, dtype=np.int64)))]
