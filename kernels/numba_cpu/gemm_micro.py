@@ -59,15 +59,23 @@ def slot(builder: Any, value: Any) -> Any:
     return place
 
 
-def accumulate(builder: Any, v: Lanes, shape: tuple[int, int], a: Any, b: Any, k: Any) -> Any:
-    """The loop over k: slots of the sums. a = (address, row stride, column stride), b likewise."""
+def accumulate(
+    builder: Any, v: Lanes, shape: tuple[int, int], a: Any, b: Any, k: Any, table: bool
+) -> Any:
+    """The loop over k: slots of the sums. a = (address, row stride, column stride), b likewise;
+
+    with `table`, b = (address, address of a table of offsets, one for each row).
+    """
     m, nv = shape
     sums = [[slot(builder, ir.Constant(v.type, None)) for _ in range(nv)] for _ in range(m)]
-    at_a, at_b = slot(builder, a[0]), slot(builder, b[0])
+    at_a, at_b = slot(builder, a[0]), slot(builder, b[1] if table else b[0])
     with cgutils.for_range(builder, k):
         row, start = builder.load(at_b), builder.load(at_a)
+        builder.store(builder.add(row, constant(INT.width // 8) if table else b[1]), at_b)
+        if table:
+            offset = builder.load(builder.inttoptr(row, INT.as_pointer()))
+            row = builder.add(b[0], offset)
         bs = [load(builder, v, advance(builder, row, j * v.count * v.size)) for j in range(nv)]
-        builder.store(builder.add(row, b[1]), at_b)
         builder.store(builder.add(start, a[2]), at_a)
         for line in sums:
             number = broadcast(builder, v, start)
@@ -100,11 +108,11 @@ def finish(builder: Any, v: Lanes, sums: Any, c: Any, mask: Any, fresh: Any) -> 
             rows(True)
 
 
-def choose_tile(v: Lanes, builder: Any, *arguments: Any) -> None:
+def choose_tile(v: Lanes, builder: Any, *arguments: Any, table: bool = False) -> None:
     """All tiles, and a jump to the one of m rows and n columns."""
     a, a_row, a_col, b, b_row, c, c_row, m, n, k, fresh = arguments
-    scaled = [builder.mul(x, constant(v.size)) for x in (a_row, a_col, b_row, c_row)]
-    a, b, c = (a, scaled[0], scaled[1]), (b, scaled[2]), (c, scaled[3])
+    scaled = [builder.mul(x, constant(v.size)) for x in (a_row, a_col, c_row, b_row)]
+    a, b, c = (a, scaled[0], scaled[1]), (b, b_row if table else scaled[3]), (c, scaled[2])
     fresh = builder.icmp_unsigned("!=", fresh, ir.Constant(fresh.type, 0))
     vectors = builder.sdiv(builder.add(n, constant(v.count - 1)), constant(v.count))
     used = builder.mul(builder.sub(vectors, constant(1)), constant(v.count))
@@ -117,7 +125,7 @@ def choose_tile(v: Lanes, builder: Any, *arguments: Any) -> None:
             block = builder.append_basic_block(f"tile_{rows}_{columns}")
             choice.add_case(constant(rows * (NV + 1) + columns), block)
             builder.position_at_end(block)
-            sums = accumulate(builder, v, (rows, columns), a, b, k)
+            sums = accumulate(builder, v, (rows, columns), a, b, k, table)
             finish(builder, v, sums, c, mask, fresh)
             builder.branch(end)
     builder.position_at_end(end)
@@ -147,8 +155,8 @@ def copy_lines(v: Lanes, builder: Any, *arguments: Any) -> None:
             copy(NV, [first_lanes(builder, v, x) for x in left])
 
 
-def turn_blocks(v: Lanes, builder: Any, *arguments: Any) -> None:
-    """Square blocks, one after the other along the columns."""
+def turn_blocks(v: Lanes, builder: Any, *arguments: Any, table: bool = False) -> None:
+    """Square blocks, one after the other along the columns; `table`: source_row is its address."""
     source, source_row, target, target_row, rows, columns = arguments
     step_in, step_out = [builder.mul(x, constant(v.size)) for x in (source_row, target_row)]
     last = builder.sub(rows, constant(1))
@@ -158,9 +166,13 @@ def turn_blocks(v: Lanes, builder: Any, *arguments: Any) -> None:
         lines, start = [], builder.load(at_in)
         for i in range(v.count):  # rows beyond the last are that one again
             inside = builder.icmp_signed("<=", constant(i), last)
-            here = builder.add(
-                start, builder.mul(builder.select(inside, constant(i), last), step_in)
-            )
+            row = builder.select(inside, constant(i), last)
+            if table:
+                entry = builder.add(source_row, builder.mul(row, constant(INT.width // 8)))
+                offset = builder.load(builder.inttoptr(entry, INT.as_pointer()))
+            else:
+                offset = builder.mul(row, step_in)
+            here = builder.add(start, offset)
             lines.append(load(builder, v, here, mask))
         place = builder.load(at_out)
         for line in transposed(builder, v, lines):

@@ -1,0 +1,180 @@
+"""Convolution as a matrix product that never writes its matrix down (implicit GEMM).
+
+    y[n, o, p] = b[o] + sum_{c, k} w[o, c, k] x[n, c, p * stride - pad + k * dilation]
+
+The textbook way (im2col) copies each window into a column, and multiplies the weights with all
+columns: nine times the image is written and read for a 3 x 3 kernel. But row (c, k) of that matrix
+is nothing but channel c of the image, moved by a number. So the tile of gemm_micro.py gets, in
+place of a matrix, the image and a table of such numbers:
+
+    for each image, for each band of its rows:                  in parallel
+        source = the band between zeros, one plane per phase of the stride        conv_window.spread
+        for each panel of 32 neighbouring positions p:
+            for each strip of 14 outputs o:                     28 registers of sums
+                for (c, k):  sums[o, p] += w[o, c, k] * source[table[c, k] + p]
+        y[n, o, rows] = sums + b[o]
+
+Positions run over whole rows of the source, padding included; what stands between the end of a row
+and the beginning of the next is computed and dropped (2 of 58 columns at 56 x 56, 2 of 9 at 7 x 7).
+
+The gradient for x is the same product: of g with the weights seen from the other side. With stride
+s the elements of x fall into s x s classes by their place in a stride; each class takes every s-th
+element of the kernel. The classes are rows of one product, with zeros where the kernel ends, so
+that three channels (AlexNet's first layer, s = 4) are 48 rows and fill the tile.
+"""
+
+from __future__ import annotations
+
+from numba import prange
+
+from .conv_window import (
+    SLACK,
+    bands_of,
+    packed_block,
+    plane_of,
+    product,
+    spread,
+    strips_of,
+)
+from .gemm_block import strip_height, strip_width
+from .gemm_micro import copy_transposed, threads_now
+from .gemm_vector import VECTOR
+from .toolchain import device, kernel, parallel
+
+
+@kernel
+def naive(y, x, w):
+    """The definition, for stride 1 without padding."""
+    for n in range(y.shape[0]):
+        for o in range(y.shape[1]):
+            for i in range(y.shape[2]):
+                for j in range(y.shape[3]):
+                    y[n, o, i, j] = 0
+                    for c in range(w.shape[1]):
+                        for k in range(w.shape[2]):
+                            for l in range(w.shape[3]):  # noqa: E741
+                                y[n, o, i, j] += w[o, c, k, l] * x[n, c, i + k, j + l]
+
+
+@device
+def share(count, index, parts):
+    """First and last + 1 of part `index` of `count` things."""
+    return count * index // parts, count * (index + 1) // parts
+
+
+@device
+def band_product(room, x, packed, table, task, w):
+    """The sums of one band of one image and group: (image, group, first row, rows, sums)."""
+    bands = bands_of(w)
+    at, first = task // bands, task % bands * w.rows
+    rows = min(w.rows, w.down - first)
+    count = (rows - 1) * w.line + w.across
+    spread(room, x, at * w.channels * w.height * w.width, first, w.channels, w)
+    sums = room[w.channels * plane_of(w) + SLACK :]
+    product(sums, room, packed, at % w.groups, table, count, w)
+    return at, first, rows, count, sums
+
+
+@parallel
+def forward(y, x, packed, bias, biased, table, w, room):
+    """y (images, groups * outputs, down, across), all flat; a room (threads, n) for each thread."""
+    workers = threads_now()
+    for worker in prange(workers):
+        start, end = share(w.images * w.groups * bands_of(w), worker, workers)
+        for task in range(start, end):
+            at, first, rows, count, sums = band_product(room[worker], x, packed, table, task, w)
+            for o in range(w.outputs):
+                b = y.dtype.type(0)
+                if biased:
+                    b = bias[at % w.groups * w.outputs + o]
+                to = ((at * w.outputs + o) * w.down + first) * w.across
+                for i in range(rows):
+                    line, end_line = y[to : to + w.across], sums[o * count + i * w.line :]
+                    for j in range(w.across):
+                        line[j] = end_line[j] + b
+                    to += w.across
+
+
+@parallel
+def input_grad(gx, g, packed, table, w, room, classes, height, width):
+    """gx (images, channels, height, width), flat; classes = (s_h, s_w, q_h, q_w).
+
+    Output (c, a, b) of the product at position (i, j) is gx[c, i s_h + a - q_h, j s_w + b - q_w].
+    """
+    s_h, s_w, q_h, q_w = classes
+    workers = threads_now()
+    for worker in prange(workers):
+        start, end = share(w.images * w.groups * bands_of(w), worker, workers)
+        for task in range(start, end):
+            at, first, rows, count, sums = band_product(room[worker], g, packed, table, task, w)
+            channels = w.outputs // (s_h * s_w)
+            for m in range(w.outputs):
+                c, a, b = m // (s_h * s_w), m // s_w % s_h, m % s_w
+                left = (q_w - b + s_w - 1) // s_w if q_w > b else 0
+                right = min((width - 1 + q_w - b) // s_w + 1, w.across)
+                for i in range(rows):
+                    h = (first + i) * s_h + a - q_h
+                    if 0 <= h < height:
+                        to = ((at * channels + c) * height + h) * width + b - q_w
+                        line = sums[m * count + i * w.line :]
+                        if s_w == 1:
+                            for j in range(left, right):
+                                gx[to + j] = line[j]
+                        else:
+                            for j in range(left, right):
+                                gx[to + j * s_w] = line[j]
+
+
+@device
+def turned(packed, to, weights, source, m, rows, narrow, classes, sizes):
+    """The taps of one o for the rows m ... of a strip, number by number."""
+    s_h, s_w, _, _ = classes
+    kernel_h, kernel_w, taps_h, taps_w = sizes
+    for r in range(m, m + rows):
+        c, a, b = r // (s_h * s_w), r // s_w % s_h, r % s_w
+        for t in range(taps_h * taps_w):
+            k, l = a + t // taps_w * s_h, b + t % taps_w * s_w  # noqa: E741
+            value = packed.dtype.type(0)
+            if k < kernel_h and l < kernel_w:
+                value = weights[source + (c * kernel_h + k) * kernel_w + l]
+            packed[to + t * narrow + r - m] = value
+
+
+@device
+def turned_fast(packed, to, weights, source, m, rows, narrow, taps):
+    """The same without stride: columns become rows, a block in registers at a time."""
+    size = packed.itemsize
+    lanes = VECTOR // size
+    for r in range(0, rows, lanes):
+        copy_transposed(
+            packed.dtype,
+            weights.ctypes.data + (source + (m + r) * taps) * size, taps,
+            packed.ctypes.data + (to + r) * size, narrow, min(lanes, rows - r), taps,
+        )  # fmt: skip
+
+
+@parallel
+def pack_turned(packed, weights, w, classes, sizes):
+    """Weights (groups, o, c, kernel) as strips of rows (c, a, b), with depth (o, tap).
+
+    Row (c, a, b) and tap (u, v) hold element (a + u s_h, b + v s_w) of the kernel, or 0. A block of
+    the depth is a number of whole o. sizes = (rows and columns of the kernel, of the taps).
+    """
+    taps = sizes[2] * sizes[3]
+    each, inner, strips = w.block // taps, w.depth // taps, strips_of(w)
+    blocks = (inner + each - 1) // each
+    for task in prange(w.groups * blocks * strips):
+        narrow, step = strip_width(packed.itemsize), strip_height(w.outputs)
+        strip, q, group = task % strips, task // strips % blocks, task // strips // blocks
+        count = min(each, inner - q * each)
+        m = strip * step
+        rows = min(step, w.outputs - m)
+        to = (group * blocks + q) * packed_block(packed.itemsize, w) + strip * narrow * count * taps
+        per_o = w.outputs // (classes[0] * classes[1]) * sizes[0] * sizes[1]
+        fast = classes[0] * classes[1] == 1
+        for o in range(count):
+            source, here = (group * inner + q * each + o) * per_o, to + o * taps * narrow
+            if fast and (count - o - 1) * taps >= narrow:  # it writes up to a block behind
+                turned_fast(packed, here, weights, source, m, rows, narrow, taps)
+            else:
+                turned(packed, here, weights, source, m, rows, narrow, classes, sizes)

@@ -1,0 +1,141 @@
+"""What the convolution kernels share: sizes, the image between zeros, packed weights, products."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import prange
+
+from .conv_micro import tile_at
+from .gemm_block import pack_strips, panel_width, strip_height, strip_width
+from .gemm_micro import MR
+from .toolchain import device, parallel
+
+SLACK = 1 << 10  # numbers behind each part of a room: whole vectors are read and written
+
+
+class Window(NamedTuple):
+    """The sizes of one product of weights with shifted images."""
+
+    images: int
+    groups: int
+    channels: int  # of the source, in a group
+    height: int  # of the source
+    width: int
+    outputs: int  # rows of weights in a group
+    depth: int  # products in an output: channels * elements of a window
+    block: int  # of them that are summed at a time
+    across: int  # positions in a row
+    down: int  # rows of positions
+    rows: int  # of them in a band, which one thread computes at a time
+    line: int  # numbers in a row of the spread image
+    lines: int  # rows of it that a band needs
+    stride_h: int
+    stride_w: int
+    pad_h: int
+    pad_w: int
+    phases_h: int  # strided images: rows i * stride + a for each a that a window begins with
+    phases_w: int
+
+
+@device
+def plane_of(w):
+    """Numbers of one spread channel."""
+    return w.phases_h * w.phases_w * w.lines * w.line
+
+
+@device
+def bands_of(w):
+    return (w.down + w.rows - 1) // w.rows
+
+
+@device
+def copy_line(target, to, source, at, step, count):
+    for j in range(count):
+        target[to + j] = source[at + j * step]
+
+
+@device
+def clear(target, first, last):
+    for j in range(first, last):
+        target[j] = 0
+
+
+@device
+def spread(target, x, base, first_row, channels, w):
+    """target[c, a, b, i, j] = x[c, (first_row + i) stride + a - pad, j stride + b - pad] or 0.
+
+    The image of a band between zeros, its rows and columns sorted by their place in a stride: then
+    every element of the window sees a contiguous image, whatever stride, padding and dilation are.
+    """
+    to = 0
+    for c in range(channels):
+        for a in range(w.phases_h):
+            for b in range(w.phases_w):
+                shift = b - w.pad_w
+                first = min(max((-shift + w.stride_w - 1) // w.stride_w, 0), w.line)
+                last = min(max((w.width - 1 - shift) // w.stride_w + 1, first), w.line)
+                for i in range(w.lines):
+                    row = (first_row + i) * w.stride_h + a - w.pad_h
+                    if row < 0 or row >= w.height:
+                        clear(target, to, to + w.line)
+                    else:
+                        at = base + (c * w.height + row) * w.width + first * w.stride_w + shift
+                        clear(target, to, to + first)
+                        if w.stride_w == 1:
+                            copy_line(target, to + first, x, at, 1, last - first)
+                        else:
+                            copy_line(target, to + first, x, at, w.stride_w, last - first)
+                        clear(target, to + last, to + w.line)
+                    to += w.line
+
+
+@device
+def strips_of(w):
+    return (w.outputs + MR - 1) // MR
+
+
+@device
+def packed_block(size, w):
+    """Numbers of one packed block: all strips, `block` deep, and what packing writes behind."""
+    return (strips_of(w) * w.block + 16) * strip_width(size)
+
+
+@parallel
+def pack_weights(packed, weights, w):
+    """Weights (groups, outputs, depth) in strips, a block of the depth after the other."""
+    blocks = (w.depth + w.block - 1) // w.block
+    for task in prange(w.groups * blocks):
+        size = packed.itemsize
+        group, first = task // blocks, task % blocks * w.block
+        source = weights.ctypes.data + (group * w.outputs * w.depth + first) * size
+        target = packed.ctypes.data + task * packed_block(size, w) * size
+        count = min(w.block, w.depth - first)
+        pack_strips(packed.dtype, size, source, w.depth, 1, w.outputs, count, target)
+
+
+@device
+def product(sums, source, packed, group, table, count, w):
+    """sums (outputs, count) = weights times the source, shifted by the table for each row.
+
+    The tile's panel is 32 neighbouring positions; the source is small enough to stay in the cache.
+    """
+    dtype, size = sums.dtype, sums.itemsize
+    width, step, narrow = panel_width(size), strip_height(w.outputs), strip_width(size)
+    blocks = (w.depth + w.block - 1) // w.block
+    for q in range(blocks):
+        first = q * w.block
+        depth = min(w.block, w.depth - first)
+        shifts = table.ctypes.data + first * 8
+        start = packed.ctypes.data + (group * blocks + q) * packed_block(size, w) * size
+        for j in range(0, count, width):
+            columns, strip = min(width, count - j), start
+            here = source.ctypes.data + j * size
+            for i in range(0, w.outputs, step):
+                rows = min(step, w.outputs - i)
+                place = sums.ctypes.data + (i * count + j) * size
+                tile_at(
+                    dtype, strip, 1, narrow, here, shifts, place, count,
+                    rows, columns, depth, first == 0,
+                )  # fmt: skip
+                strip += narrow * depth * size
