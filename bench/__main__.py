@@ -29,13 +29,22 @@ Results = dict[str, list[report.Table]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suites that the command line names; the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["report"]:
+        code: int = import_module("etude.bench.page").main(words[1:])
+        return code
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(words)
     if given.threads:
         for name in machine.THREADS:
             os.environ[name] = str(given.threads)
     options = _options(parser, given)
     suites = tuple(SUITES) if given.suite == "all" else (ALIASES.get(given.suite, given.suite),)
+    return _run(given, options, suites)
+
+
+def _run(given: argparse.Namespace, options: Options, suites: Sequence[str]) -> int:
+    """The suites, one after the other."""
     results: Results = {}
     code = 0
     try:
