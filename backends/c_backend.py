@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from .base import Backend
 from .c_elementwise import CElementwise
+from .c_index import CIndex
+from .c_layout import CLayout
 from .c_library import isa, lib
 from .c_memory import FORMAT, borrowed_block, new_block
+from .c_random import CRandom
+from .c_reduce import CReduce
+from .c_unfold import CUnfold
 from .tier1 import Buffer, Shape
 
 
-class CBackend(CElementwise, Backend):
+class CBackend(CElementwise, CIndex, CLayout, CRandom, CReduce, CUnfold, Backend):
     name = "c"
     isa = isa
 

@@ -1,4 +1,7 @@
-/* Stores that go around the cache, where the processor has them. */
+/* Stores that go around the cache, where the processor has them.
+ *
+ * A line that is written whole need not be read first, nor push others out.
+ */
 #pragma once
 
 #include "common.h"
@@ -7,22 +10,25 @@
 #include <immintrin.h>
 #endif
 
+/* One vector to an address that is a multiple of VBYTES. */
+INLINE void stream_i(void *to, vi x) {
+#if defined(__AVX512F__)
+    _mm512_stream_si512((__m512i *)to, (__m512i)x);
+#elif defined(__AVX__)
+    _mm256_stream_si256((__m256i *)to, (__m256i)x);
+#elif defined(__x86_64__)
+    _mm_stream_si128((__m128i *)to, (__m128i)x);
+#else
+    *(vi *)to = x;
+#endif
+}
+
 /* Copy bytes to memory that nobody reads soon. */
 static inline void stream_copy(char *to, const char *from, size_t bytes) {
     size_t done = 0;
-#if defined(__x86_64__)
     if ((uintptr_t)to % VBYTES == 0)
-        for (; done + VBYTES <= bytes; done += VBYTES) {
-            vf x = *(const vfu *)(from + done);
-#if defined(__AVX512F__)
-            _mm512_stream_ps((float *)(to + done), x);
-#elif defined(__AVX__)
-            _mm256_stream_ps((float *)(to + done), x);
-#else
-            _mm_stream_ps((float *)(to + done), x);
-#endif
-        }
-#endif
+        for (; done + VBYTES <= bytes; done += VBYTES)
+            stream_i(to + done, *(const viu *)(from + done));
     memcpy(to + done, from + done, bytes - done);
 }
 
