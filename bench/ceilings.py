@@ -107,8 +107,9 @@ def best(step: Callable[[], float]) -> float:
     step()
     found = []
     for _ in range(REPEATS):
-        done, start = 0.0, time.perf_counter()
-        while time.perf_counter() - start < SECONDS:
+        start = time.perf_counter()
+        done = step()
+        while (passed := time.perf_counter() - start) < SECONDS:
             done += step()
-        found.append(done / (time.perf_counter() - start))
+        found.append(done / passed)
     return median(found)
