@@ -1,0 +1,285 @@
+"""Pooling: a row of windows at a time, one element of all its windows after the other.
+
+    for each plane, for each row i of windows:                          planes in parallel
+        for each element (k, l) of the window:
+            for j in range(across):
+                v = x[i s - pad + k, j s - pad + l]
+                y[j], at[j] = (v, place of v) if v > y[j] else (y[j], at[j])
+
+The definition has the loop over j outside: it finishes one window before the next, and a window of
+4 or 9 elements is nothing for a vector. Inside, 16 neighbouring windows make a step, without a
+branch: the larger value and its place are *selected*. The row of results stays in the first-level
+cache meanwhile. Which j a window element is inside of the image for is known beforehand, so that
+padding is never read. 32 x 64 planes of 56 x 56, 2 x 2: as fast as memory gives and takes them.
+
+Places are 32-bit while they are selected, so that as many fit into a vector as values. The first of
+equal values wins, and nan wins over everything, as in `argmax`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+
+
+class Pool(NamedTuple):
+    """The sizes of a pooling: `planes` images of height x width, down x across windows in each."""
+
+    planes: int
+    height: int
+    width: int
+    down: int
+    across: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    pad_h: int
+    pad_w: int
+    dilation_h: int
+    dilation_w: int
+
+
+PIECE = 1 << 15  # numbers of a piece of work, in whole planes
+
+
+@device
+def planes_per_piece(w):
+    return max(1, PIECE // (w.height * w.width))
+
+
+@device
+def pieces_of(w):
+    each = planes_per_piece(w)
+    return (w.planes + each - 1) // each
+
+
+@device
+def inside(w, l):  # noqa: E741
+    """The first j and the last + 1 for which column j stride - pad + l dilation is in the image."""
+    shift = l * w.dilation_w - w.pad_w
+    first = max(0, (w.stride_w - 1 - shift) // w.stride_w)
+    last = min(w.across, (w.width - 1 - shift) // w.stride_w + 1)
+    return first, max(first, last)
+
+
+# the largest --------------------------------------------------------------------------------------
+@device
+def first_value(out, at, source, step, place):
+    for j in range(out.size):
+        out[j] = source[j * step]
+        at[j] = place + j * step
+
+
+@device
+def larger_value(out, at, source, step, place):
+    for j in range(out.size):
+        v, top, here = source[j * step], out[j], at[j]
+        new = (here < 0) | ((not v <= top) & (top == top))
+        out[j] = v if new else top
+        at[j] = np.int32(place + j * step) if new else here
+
+
+@device
+def take_element(out, at, source, step, place, first):
+    """One window element for all windows of a row: LLVM makes vectors if it knows the step."""
+    if first:
+        if step == 2:
+            first_value(out, at, source, 2, place)
+        else:
+            first_value(out, at, source, step, place)
+    elif step == 1:
+        larger_value(out, at, source, 1, place)
+    elif step == 2:
+        larger_value(out, at, source, 2, place)
+    else:
+        larger_value(out, at, source, step, place)
+
+
+@device
+def max_row(out, at, plane, i, lowest, w):
+    """One row of windows."""
+    fresh = True
+    for k in range(w.kernel_h):
+        row = i * w.stride_h - w.pad_h + k * w.dilation_h
+        if row < 0 or row >= w.height:
+            continue
+        for l in range(w.kernel_w):  # noqa: E741
+            first, last = inside(w, l)
+            full = first == 0 and last == w.across
+            if fresh and not full:
+                out[:] = lowest
+                at[:] = -1
+                fresh = False
+            if first < last:
+                place = row * w.width + first * w.stride_w + l * w.dilation_w - w.pad_w
+                source = plane[place:]
+                take_element(out[first:last], at[first:last], source, w.stride_w, place, fresh)
+                fresh = False
+    if fresh:
+        out[:] = lowest
+        at[:] = 0
+
+
+@parallel
+def max_pool(y, positions, x, lowest, w):
+    """y and the places of the largest in their planes (int64), all flat."""
+    for piece in prange(pieces_of(w)):
+        wide()
+        each, size = planes_per_piece(w), w.height * w.width
+        at = np.empty(w.across, np.int32)
+        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+            image = x[plane * size : plane * size + size]
+            for i in range(w.down):
+                to = (plane * w.down + i) * w.across
+                max_row(y[to : to + w.across], at, image, i, lowest, w)
+                line = positions[to : to + w.across]
+                for j in range(w.across):
+                    line[j] = max(at[j], 0)
+
+
+@kernel
+def within(positions, size):
+    """Whether all positions are places in a plane of `size` numbers."""
+    low = high = positions.dtype.type(0)
+    for j in range(positions.size):
+        low, high = min(low, positions[j]), max(high, positions[j])
+    return low >= 0 and high < size
+
+
+@parallel
+def scatter(gx, g, positions, count, size):
+    """gx = 0; gx[plane, positions[plane, j]] += g[plane, j]: `count` windows, `size` numbers."""
+    each = max(1, PIECE // size)
+    planes = gx.size // size
+    for piece in prange((planes + each - 1) // each):
+        for plane in range(piece * each, min(planes, (piece + 1) * each)):
+            image = gx[plane * size : plane * size + size]
+            image[:] = 0
+            for j in range(plane * count, plane * count + count):
+                image[positions[j]] += g[j]
+
+
+@parallel
+def pick(y, x, positions, count, size):
+    """y[plane, j] = x[plane, positions[plane, j]]."""
+    each = max(1, PIECE // size)
+    planes = x.size // size
+    for piece in prange((planes + each - 1) // each):
+        for plane in range(piece * each, min(planes, (piece + 1) * each)):
+            image = x[plane * size : plane * size + size]
+            for j in range(plane * count, plane * count + count):
+                y[j] = image[positions[j]]
+
+
+# the sum ------------------------------------------------------------------------------------------
+@device
+def add_element(out, source, step):
+    for j in range(out.size):
+        out[j] += source[j * step]
+
+
+@device
+def sum_row(out, plane, i, w):
+    out[:] = 0
+    for k in range(w.kernel_h):
+        row = i * w.stride_h - w.pad_h + k
+        if row < 0 or row >= w.height:
+            continue
+        for l in range(w.kernel_w):  # noqa: E741
+            first, last = inside(w, l)
+            if first < last:
+                source = plane[row * w.width + first * w.stride_w + l - w.pad_w :]
+                if w.stride_w == 1:
+                    add_element(out[first:last], source, 1)
+                elif w.stride_w == 2:
+                    add_element(out[first:last], source, 2)
+                else:
+                    add_element(out[first:last], source, w.stride_w)
+
+
+@device(fastmath=REASSOCIATE)
+def sum_of(line):
+    total = line.dtype.type(0)
+    for j in range(line.size):
+        total += line[j]
+    return total
+
+
+@parallel
+def sum_pool(y, x, scale, w):
+    """y = scale times the sum of each window, flat; a window that is the plane in one pass."""
+    for piece in prange(pieces_of(w)):
+        wide()
+        each, size = planes_per_piece(w), w.height * w.width
+        whole = (
+            w.kernel_h * w.kernel_w == size and w.down * w.across == 1 and w.pad_h + w.pad_w == 0
+        )
+        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+            image = x[plane * size : plane * size + size]
+            if whole:
+                y[plane] = sum_of(image) * scale
+                continue
+            for i in range(w.down):
+                to = (plane * w.down + i) * w.across
+                line = y[to : to + w.across]
+                sum_row(line, image, i, w)
+                for j in range(w.across):
+                    line[j] *= scale
+
+
+@device
+def spread_pairs(line, g, scale):
+    """Windows of two columns side by side: both get the same."""
+    for j in range(g.size):
+        v = g[j] * scale
+        line[2 * j] = v
+        line[2 * j + 1] = v
+
+
+@device
+def spread_element(line, g, step, scale):
+    for j in range(g.size):
+        line[j * step] += g[j] * scale
+
+
+@device
+def spread_row(image, g, i, scale, w):
+    """Add scale g to the windows of row i."""
+    for k in range(w.kernel_h):
+        row = i * w.stride_h - w.pad_h + k
+        if row < 0 or row >= w.height:
+            continue
+        for l in range(w.kernel_w):  # noqa: E741
+            first, last = inside(w, l)
+            if first < last:
+                line = image[row * w.width + first * w.stride_w + l - w.pad_w :]
+                if w.stride_w == 1:
+                    spread_element(line, g[first:last], 1, scale)
+                else:
+                    spread_element(line, g[first:last], w.stride_w, scale)
+
+
+@parallel
+def sum_pool_grad(gx, g, scale, w):
+    """gx = scale g added to all elements of the windows, flat."""
+    for piece in prange(pieces_of(w)):
+        wide()
+        each, size = planes_per_piece(w), w.height * w.width
+        pairs = w.kernel_w == 2 and w.stride_w == 2 and w.pad_w + w.pad_h == 0
+        pairs = pairs and w.kernel_h == w.stride_h
+        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+            image = gx[plane * size : plane * size + size]
+            image[:] = 0
+            for i in range(w.down):
+                at = (plane * w.down + i) * w.across
+                line = g[at : at + w.across]
+                if pairs:
+                    for k in range(w.kernel_h):
+                        spread_pairs(image[(i * w.stride_h + k) * w.width :], line, scale)
+                else:
+                    spread_row(image, line, i, scale, w)
