@@ -67,7 +67,8 @@ def keep_where(condition: Any, x: Any, out: Any = None) -> Any:
     """x where the bool array `condition` holds, else +0: its bits, a whole number, times 1 or 0."""
     if out is None:
         out = np.empty(np.broadcast(condition, x).shape, x.dtype)
-    np.multiply(_bits(x), condition.view(np.int8), out=_bits(out))
+    bits = BITS[x.itemsize]
+    np.multiply(x.view(bits), condition.view(np.int8), out.view(bits))
     return out
 
 
@@ -127,6 +128,8 @@ def _pow(a: Any, b: Any, out: Any = None) -> Any:
 def _relu_grad(g: Any, y: Any, out: Any = None) -> Any:
     positive = np.greater(y, 0)
     if isinstance(positive, np.ndarray) and isinstance(g, np.ndarray):
+        if out is None and g.shape == positive.shape:
+            out = np.empty_like(g)
         return keep_where(positive, g, out)
     like = y if isinstance(y, np.ndarray) else g
     return _into(out, np.where(positive, g, np.zeros((), like.dtype)))

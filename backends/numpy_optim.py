@@ -16,13 +16,17 @@ BLOCK = 1 << 16  # numbers
 
 
 def blocks(*arrays: Any) -> Iterator[Any]:
-    """The arrays, flat and a block at a time, and room for a result; None stays None."""
-    flat = [None if x is None else x.reshape(-1) for x in arrays]
-    size = arrays[0].size
-    room = np.empty(min(size, BLOCK), arrays[0].dtype)
-    if size <= BLOCK:
-        yield (*flat, room)
+    """The arrays, flat and a block at a time, and room for a result; None stays None.
+
+    Arrays of one block are left in their shape.
+    """
+    first = arrays[0]
+    if first.size <= BLOCK:
+        yield (*arrays, np.empty_like(first))
         return
+    size = first.size
+    flat = [None if x is None else x.reshape(-1) for x in arrays]
+    room = np.empty(BLOCK, first.dtype)
     for at in range(0, size, BLOCK):
         parts = [None if x is None else x[at : at + BLOCK] for x in flat]
         yield (*parts, room[: min(BLOCK, size - at)])
@@ -86,6 +90,22 @@ class NumpyOptim(OptimDefaults):
     ) -> None:
         for part in blocks(p, g, v):
             sgd(part, lr, momentum, dampening, weight_decay, nesterov)
+
+    @quietly
+    def sgd_steps(
+        self,
+        ps: list[Buffer],
+        gs: list[Buffer],
+        vs: list[Buffer | None],
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> None:
+        for p, g, v in zip(ps, gs, vs, strict=True):
+            for part in blocks(p, g, v):
+                sgd(part, lr, momentum, dampening, weight_decay, nesterov)
 
     @quietly
     def adam_step(

@@ -31,6 +31,28 @@ def checked(labels: Any, classes: int, ignore: int) -> tuple[Any, Any]:
     return safe, counts
 
 
+def entropies(x: Any, labels: Any, ignore: int) -> tuple[Any, Any, Any]:
+    """Losses (N,), softmax (N, C), and which labels count: None if all do."""
+    safe, counts = checked(labels, x.shape[1], ignore)
+    p = shifted(x, 1)
+    picked = p[np.arange(len(p)), safe]
+    np.exp(p, out=p)
+    total = np.add.reduce(p, axis=1)
+    losses = np.subtract(np.log(total), picked, out=picked)
+    np.divide(p, total[:, None], out=p)
+    return (losses if counts is None else keep_where(counts, losses)), p, counts
+
+
+def entropies_grad(g: Any, p: Any, labels: Any, ignore: int, out: Any) -> Any:
+    """g (p - onehot(labels)), g (N,)."""
+    safe, counts = checked(labels, p.shape[1], ignore)
+    if counts is not None:
+        g = keep_where(counts, g)
+    gx = np.multiply(p, g[:, None], out=out)
+    gx[np.arange(len(p)), safe] -= g
+    return gx
+
+
 class NumpySoftmax(SoftmaxDefaults):
     """Overrides of softmax and cross-entropy."""
 
@@ -54,22 +76,35 @@ class NumpySoftmax(SoftmaxDefaults):
     def cross_entropy(self, x: Buffer, labels: Buffer, ignore: int = -100) -> tuple[Buffer, Buffer]:
         if 0 in x.shape:
             return super().cross_entropy(x, labels, ignore)
-        safe, counts = checked(labels, x.shape[1], ignore)
-        p = shifted(x, 1)
-        picked = p[np.arange(len(p)), safe]
-        np.exp(p, out=p)
-        total = np.add.reduce(p, axis=1)
-        losses = np.subtract(np.log(total), picked, out=picked)
-        np.divide(p, total[:, None], out=p)
-        return (losses if counts is None else keep_where(counts, losses)), p
+        losses, p, _ = entropies(x, labels, ignore)
+        return losses, p
+
+    @quietly
+    def cross_entropy_mean(
+        self, x: Buffer, labels: Buffer, ignore: int = -100
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if 0 in x.shape:
+            return super().cross_entropy_mean(x, labels, ignore)
+        losses, p, counts = entropies(x, labels, ignore)
+        count = np.array(len(p) if counts is None else np.count_nonzero(counts), x.dtype)
+        return np.asarray(np.add.reduce(losses) / count), p, count
 
     @quietly
     def cross_entropy_grad(
         self, g: Buffer, p: Buffer, labels: Buffer, ignore: int = -100, out: Buffer = None
     ) -> Buffer:
-        safe, counts = checked(labels, p.shape[1], ignore)
-        if counts is not None:
-            g = keep_where(counts, g)
-        gx = np.multiply(p, g[:, None], out=out)
-        gx[np.arange(len(p)), safe] -= g
-        return gx
+        return entropies_grad(g, p, labels, ignore, out)
+
+    @quietly
+    def cross_entropy_mean_grad(
+        self,
+        g: Buffer,
+        p: Buffer,
+        labels: Buffer,
+        count: Buffer,
+        ignore: int = -100,
+        out: Buffer = None,
+    ) -> Buffer:
+        each = np.empty(len(p), p.dtype)
+        each.fill(g / count)
+        return entropies_grad(each, p, labels, ignore, out)

@@ -21,6 +21,7 @@ from .dtypes import DType
 from .errors import (
     BackendMismatch,
     CallError,
+    EtudeError,
     GradError,
     fail,
 )
@@ -79,6 +80,7 @@ class Op(ABC):
 
     name: str
     outputs = 1
+    auxiliary = 0  # how many of the outputs, at the end, are constants to the graph
     keeps_output = False  # vjp reads y
     composition: Callable[..., Any] | None = None  # the same in differentiable ops, if vjp is fused
 
@@ -91,7 +93,10 @@ class Op(ABC):
         """The value: one backend call."""
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> Sequence[Tensor | None]:
-        """The gradient of sum(g * y) for each input, or None. g and y are tuples if outputs > 1."""
+        """The gradient of sum(g * y) for each input, or None.
+
+        g and y are tuples if outputs > 1; auxiliary outputs have None in g.
+        """
         raise fail(
             GradError,
             self.name,
@@ -128,31 +133,44 @@ def needs(x: Any) -> bool:
 
 def common_backend(op: str, inputs: Sequence[Any]) -> Backend:
     """The backend that all Tensors among the inputs share."""
+    return _unpacked(op, inputs)[0]
+
+
+def _unpacked(op: str, inputs: Sequence[Any]) -> tuple[Backend, list[Any], bool]:
+    """The common backend, buffers in the place of Tensors, and whether one requires a gradient."""
     backend: Backend | None = None
+    buffers, wanted = [], False
     for x in inputs:
-        other = getattr(x, "backend", None)
-        if other is None or other is backend:
+        if not isinstance(x, _tensor.Tensor):
+            buffers.append(x)
             continue
-        if backend is not None:
-            raise fail(
-                BackendMismatch,
-                op,
-                f"expected tensors on one backend, got {backend.name!r} and {other.name!r}; "
-                f"move one with .to({backend.name!r})",
-            )
-        backend = other
+        if backend is None:
+            backend = x.backend
+        elif x.backend is not backend:
+            raise _mismatch(op, backend, x.backend)
+        buffers.append(x.buffer)
+        wanted = wanted or x.requires_grad
     if backend is None:
         raise fail(CallError, op, "expected a Tensor, got none; make one with etude.tensor(...)")
-    return backend
+    return backend, buffers, wanted
+
+
+def _mismatch(op: str, backend: Backend, other: Backend) -> EtudeError:
+    return fail(
+        BackendMismatch,
+        op,
+        f"expected tensors on one backend, got {backend.name!r} and {other.name!r}; "
+        f"move one with .to({backend.name!r})",
+    )
 
 
 def apply(op: Op, *inputs: Any) -> Tensor:
     """Run an op with one output and record it if an input requires a gradient."""
-    backend = common_backend(op.name, inputs)
-    spec = op.infer(*inputs)
-    buffer = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
-    out = _tensor.Tensor(buffer, spec[0], spec[1], backend)
-    if recording.get() and spec[1].is_floating_point and any(map(needs, inputs)):
+    backend, buffers, wanted = _unpacked(op.name, inputs)
+    shape, dtype = spec = op.infer(*inputs)
+    buffer = op.forward(backend, *buffers)
+    out = _tensor.Tensor(buffer, shape, dtype, backend)
+    if wanted and recording.get() and dtype.is_floating_point:
         out.requires_grad = True
         out.node = Node(op, inputs, tick(), buffer if op.keeps_output else None, spec)
     if backend.observe is not None:
@@ -161,19 +179,21 @@ def apply(op: Op, *inputs: Any) -> Tensor:
 
 
 def apply_multi(op: Op, *inputs: Any) -> tuple[Tensor, ...]:
-    """`apply` for an op with several outputs."""
-    backend = common_backend(op.name, inputs)
+    """`apply` for an op with several outputs: Tensors, or None where the backend gave None."""
+    backend, buffers, wanted = _unpacked(op.name, inputs)
     specs = op.infer(*inputs)
-    buffers = op.forward(backend, *[getattr(x, "buffer", x) for x in inputs])
-    outs = tuple(
-        _tensor.Tensor(b, shape, dtype, backend)
-        for b, (shape, dtype) in zip(buffers, specs, strict=True)
+    made = op.forward(backend, *buffers)
+    outs: tuple[Any, ...] = tuple(
+        [
+            None if b is None else _tensor.Tensor(b, shape, dtype, backend)
+            for b, (shape, dtype) in zip(made, specs, strict=True)
+        ]
     )
-    if any(map(needs, inputs)) and recording.get():
-        node = Node(op, inputs, tick(), buffers if op.keeps_output else None, specs)
-        for index, out in enumerate(outs):
-            if out.dtype.is_floating_point:
+    if wanted and recording.get():
+        node = Node(op, inputs, tick(), made if op.keeps_output else None, specs)
+        for index, out in enumerate(outs[: op.outputs - op.auxiliary]):
+            if out is not None and out.dtype.is_floating_point:
                 out.requires_grad, out.node, out.index = True, node, index
     if backend.observe is not None:
-        backend.observe(op, inputs, outs)
+        backend.observe(op, inputs, tuple([out for out in outs if out is not None]))
     return outs

@@ -13,7 +13,7 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from etude.backends.base import Backend, Shape
+from etude.backends.base import Backend, Buffer, Shape
 
 from . import tensor as _tensor
 from .autograd import Node, Spec, common_backend, needs, set_grad_enabled, visiting
@@ -80,29 +80,21 @@ class _Sweep:
         """Deliver a gradient to a tensor: add it to a leaf's, or to its node's."""
         node = x.node
         if node is None:
-            self._reach_leaf(x, g)
+            if x.hooks:
+                old = self.late.get(id(x))
+                self.late[id(x)] = (x, g if old is None else old[1] + g)
+            else:
+                self._deliver(x, g)
         elif node.order < self.floor:
             return
+        elif node not in self.arrived:
+            heapq.heappush(self.waiting, (-node.order, node))
+            self.arrived[node] = g if node.op.outputs == 1 else _slots(node, x.index, g)
         elif node.op.outputs == 1:
-            old = self.arrived.get(node)
-            if old is None:
-                heapq.heappush(self.waiting, (-node.order, node))
-                self.arrived[node] = g
-            else:
-                self.arrived[node] = old + g
+            self.arrived[node] = self.arrived[node] + g
         else:
-            if node not in self.arrived:
-                heapq.heappush(self.waiting, (-node.order, node))
-                self.arrived[node] = [None] * node.op.outputs
-            slot = self.arrived[node]
-            slot[x.index] = g if slot[x.index] is None else slot[x.index] + g
-
-    def _reach_leaf(self, x: Tensor, g: Tensor) -> None:
-        if x.hooks:
-            old = self.late.get(id(x))
-            self.late[id(x)] = (x, g if old is None else old[1] + g)
-        else:
-            self._deliver(x, g)
+            slots = self.arrived[node]
+            slots[x.index] = g if slots[x.index] is None else slots[x.index] + g
 
     def _deliver(self, x: Tensor, g: Tensor) -> None:
         if self.caught is None:
@@ -138,12 +130,7 @@ class _Sweep:
             inputs = node.inputs
             if inputs is None:
                 raise _freed(node.op.name)
-            first = g if node.op.outputs == 1 else next(part for part in g if part is not None)
-            backend = first.backend
-            if backend.observe is not None:
-                visiting.set(node)
-            gradients = self._vjp(node, g, inputs, backend)
-            for x, gx in zip(inputs, gradients, strict=True):
+            for x, gx in zip(inputs, self._vjp(node, g, inputs), strict=True):
                 if gx is not None and x.requires_grad:
                     if gx.shape != x.shape:
                         raise _bad_vjp(node.op.name, gx.shape, x.shape)
@@ -164,18 +151,30 @@ class _Sweep:
                 part = g if node.op.outputs == 1 else g[index]
                 self.caught[self.wanted[node, index]] = part
 
-    def _vjp(
-        self, node: Node, g: Any, inputs: tuple[Any, ...], backend: Backend
-    ) -> Sequence[Tensor | None]:
+    def _vjp(self, node: Node, g: Any, inputs: tuple[Any, ...]) -> Sequence[Tensor | None]:
+        op = node.op
         for x in inputs:
             if getattr(x, "version", 0) > node.order:
-                raise _changed(node.op.name, x.shape)
-        if self.create_graph and node.op.composition is not None:
+                raise _changed(op.name, x.shape)
+        several = op.outputs > 1
+        backend = (next(part for part in g if part is not None) if several else g).backend
+        if backend.observe is not None:
+            visiting.set(node)
+        if self.create_graph and op.composition is not None:
             return _through_composition(node, g, inputs)
-        y = _outputs(node, self.create_graph, backend) if node.op.keeps_output else None
-        if node.op.outputs > 1:
-            g = tuple(map(partial(_filled, backend), g, node.specs))
-        return node.op.vjp(g, y, *inputs)
+        if several:
+            real = op.outputs - op.auxiliary
+            g[:real] = map(partial(_filled, backend), g[:real], node.specs)
+        if not op.keeps_output:
+            return op.vjp(g, None, *inputs)
+        return op.vjp(g, _outputs(node, self.create_graph, backend), *inputs)
+
+
+def _slots(node: Node, index: int, g: Tensor) -> list[Tensor | None]:
+    """The gradients of several outputs, of which one has arrived."""
+    slots: list[Tensor | None] = [None] * node.op.outputs
+    slots[index] = g
+    return slots
 
 
 def _filled(backend: Backend, g: Tensor | None, spec: Spec) -> Tensor | None:
@@ -187,16 +186,21 @@ def _filled(backend: Backend, g: Tensor | None, spec: Spec) -> Tensor | None:
 
 def _outputs(node: Node, attach: bool, backend: Backend) -> Any:
     """The outputs that the op kept, as Tensors; with their node if the sweep is recorded."""
-    single = node.op.outputs == 1
-    specs = [node.specs] if single else node.specs
-    buffers = [node.saved] if single else node.saved
-    outs = []
-    for index, (buffer, (shape, dtype)) in enumerate(zip(buffers, specs, strict=True)):
-        y = _tensor.Tensor(buffer, shape, dtype, backend)
-        if attach and dtype.is_floating_point:
-            y.requires_grad, y.node, y.index = True, node, index
-        outs.append(y)
-    return outs[0] if single else tuple(outs)
+    if node.op.outputs == 1:
+        return _output(node, node.saved, node.specs, 0, attach, backend)
+    return [
+        _output(node, buffer, spec, index, attach, backend)
+        for index, (buffer, spec) in enumerate(zip(node.saved, node.specs, strict=True))
+    ]
+
+
+def _output(
+    node: Node, buffer: Buffer, spec: Spec, index: int, attach: bool, backend: Backend
+) -> Tensor:
+    y = _tensor.Tensor(buffer, spec[0], spec[1], backend)
+    if attach and y.dtype.is_floating_point:
+        y.requires_grad, y.node, y.index = True, node, index
+    return y
 
 
 def _through_composition(node: Node, g: Any, inputs: tuple[Any, ...]) -> list[Tensor | None]:

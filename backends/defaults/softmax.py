@@ -64,6 +64,31 @@ class SoftmaxDefaults(LayoutDefaults):
         gp = self.binary("mul", p, g2)
         return self.binary("sub", gp, self.reshape(hot, (n, c)), gp if out is None else out)
 
+    def cross_entropy_mean(
+        self, x: Buffer, labels: Buffer, ignore: int = -100
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(mean of the losses that count (), softmax (N, C), how many count (), of x's dtype).
+
+        The mean over none is nan. Otherwise as `cross_entropy`.
+        """
+        losses, p = self.cross_entropy(x, labels, ignore)
+        counts = self.cast(self.binary("ne", labels, ignore), self.dtype(x))
+        count = self.reduce("sum", counts, (0,))
+        return self.binary("div", self.reduce("sum", losses, (0,)), count), p, count
+
+    def cross_entropy_mean_grad(
+        self,
+        g: Buffer,
+        p: Buffer,
+        labels: Buffer,
+        count: Buffer,
+        ignore: int = -100,
+        out: Buffer = None,
+    ) -> Buffer:
+        """gx = g / count (p - onehot(labels)), from g () and what `cross_entropy_mean` returned."""
+        each = self.expand(self.binary("div", g, count), labels.shape)
+        return self.cross_entropy_grad(each, p, labels, ignore, out)
+
     def _shifted(self, x: Buffer, axis: int) -> Buffer:
         """x minus its maximum along `axis`."""
         if x.shape[axis] == 0:

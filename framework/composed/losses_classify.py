@@ -61,10 +61,11 @@ def cross_entropy(
     rows, labels = _rows_and_labels(op, x, target)
     if weight is not None or label_smoothing:
         losses, share = _weighted(rows, labels, weight, ignore_index, label_smoothing)
-    else:
-        losses, _ = apply_multi(CrossEntropy(ignore_index), rows, labels)
-        share = (labels != ignore_index).to(rows.dtype)
-    return _mean_by_weight(op, losses, share, target, reduction)
+        return _mean_by_weight(op, losses, share, target, reduction)
+    losses = apply_multi(CrossEntropy(ignore_index, reduction == "mean"), rows, labels)[0]
+    if reduction == "none":
+        return reshape(losses, target.shape)
+    return losses.sum() if reduction == "sum" else losses
 
 
 def nll_loss(
@@ -127,7 +128,7 @@ def _rows_and_labels(op: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor
     if len(x.shape) != 2:
         moved = movedim(x, 1, -1) if len(x.shape) > 2 else x
         rows = reshape(moved, count, moved.shape[-1])
-    return rows, reshape(labels, count)
+    return rows, labels if len(labels.shape) == 1 else reshape(labels, count)
 
 
 def _picked(

@@ -22,7 +22,7 @@ class LayerNorm(Op):
     """(y (M, D), mean (M,), 1 / sqrt(var + eps) (M,)) of x (M, D), w (D,) and b (D,)."""
 
     name = "layer_norm"
-    outputs = 3
+    outputs, auxiliary = 3, 2
     keeps_output = True
 
     def __init__(self, eps: float) -> None:

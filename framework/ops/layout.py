@@ -282,6 +282,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
             f"expected start_dim before end_dim, got {start_dim} and {end_dim}; swap them",
         )
     shape = input.shape
+    if a == b and shape:
+        return input
     return reshape(input, shape[:a] + (prod(shape[a : b + 1]),) + shape[b + 1 :])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer, Shape
 
-from ..autograd import Op, Spec, apply, needs
+from ..autograd import Op, Spec, apply, apply_multi, needs
 from ..dtypes import promote
 from ..errors import DTypeError, ShapeError, fail
 from ..shape import broadcast
@@ -81,15 +81,38 @@ class Linear(Op):
         return backend.linear(buffers[0], buffers[1], buffers[2] if len(buffers) == 3 else None)
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor | None, ...]:
-        x, w = inputs[:2]
-        gx = _mm(g, w, False, False) if needs(x) else None
-        gw = _mm(g, x, True, False) if needs(w) else None
-        if len(inputs) == 2:
-            return gx, gw
-        return gx, gw, sum_to(g, inputs[2].shape) if needs(inputs[2]) else None
+        x, w, *b = inputs
+        grad = LinearGrad((x.requires_grad, w.requires_grad, bool(b) and b[0].requires_grad))
+        return apply_multi(grad, g, x, w)[: len(inputs)]
+
+    def composition(self, x: Any, w: Any, *b: Any) -> Tensor:
+        """A product and a sum."""
+        y = _mm(x, w, False, True)
+        return y + b[0] if b else y
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
         return (2 * inputs[0][0][1] + (len(inputs) == 3)) * prod(outputs[0][0])
+
+
+class LinearGrad(Op):
+    """gx = g W, gw = g^T x and gb = sum of g over rows, from g, x and W; None if not wanted."""
+
+    name = "linear_grad"
+    outputs = 3
+
+    def __init__(self, wanted: tuple[bool, bool, bool]) -> None:
+        self.wanted = wanted
+
+    def infer(self, *inputs: Any) -> tuple[Spec, Spec, Spec]:
+        g, x, w = inputs
+        return (x.shape, g.dtype), (w.shape, g.dtype), (w.shape[:1], g.dtype)
+
+    def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer | None, ...]:
+        return backend.linear_grad(buffers[0], buffers[1], buffers[2], self.wanted)
+
+    def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
+        g, k = prod(inputs[0][0]), inputs[1][0][1]
+        return 2 * g * k * sum(self.wanted[:2]) + g * self.wanted[2]
 
 
 def _inner(a: Shape, b: Shape, k: int, k2: int) -> ShapeError:
@@ -107,7 +130,8 @@ def _same_float(op: str, *tensors: Any) -> list[Any]:
     """The operands in one dtype; bool has no product."""
     dtype = tensors[0].dtype
     for t in tensors[1:]:
-        dtype = promote(dtype, t.dtype)
+        if t.dtype is not dtype:
+            dtype = promote(dtype, t.dtype)
     if dtype == "bool":
         raise fail(DTypeError, op, "expected numbers, got bool tensors; convert one with .float()")
     return [t if t.dtype is dtype else t.to(dtype) for t in tensors]
@@ -196,6 +220,9 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.unsqueeze(1) * vec2
 
 
+LINEAR = Linear()
+
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x W^T + b: x (..., in_features), weight (out_features, in_features), bias (out,)."""
     if len(weight.shape) != 2:
@@ -213,6 +240,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     given = [input, weight] if bias is None else [input, weight, bias]
     x, *rest = _same_float("linear", *given)
     if len(x.shape) == 2:
-        return apply(Linear(), x, *rest)
+        return apply(LINEAR, x, *rest)
     rows = reshape(x, prod(x.shape[:-1]), x.shape[-1])
-    return reshape(apply(Linear(), rows, *rest), (*x.shape[:-1], weight.shape[0]))
+    return reshape(apply(LINEAR, rows, *rest), (*x.shape[:-1], weight.shape[0]))

@@ -20,7 +20,7 @@ class BatchNorm(Op):
     """Training-mode batch normalisation: (y, mean (C,), biased variance (C,))."""
 
     name = "batch_norm"
-    outputs = 3
+    outputs, auxiliary = 3, 2
     keeps_output = True
 
     def __init__(self, eps: float) -> None:

@@ -49,18 +49,19 @@ class Reduce(Op):
         return backend.reduce(self.name, buffers[0], self.axes)
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor]:
-        from .derivatives import EQ
-        from .elementwise import cast
         from .layout import Expand, Reshape
 
         (x,) = inputs
         kept = self._kept(x.shape)
-        wide = g if g.shape == kept else apply(Reshape(kept), g)
-        spread = wide if x.shape == kept else apply(Expand(x.shape), wide)
+        wide = g if g.shape in ((), kept) else apply(Reshape(kept), g)
+        spread = wide if x.shape == wide.shape else apply(Expand(x.shape), wide)
         if self.name == "sum":
             return (spread,)
         if self.name == "prod":
             return (spread * _product_of_others(x, self.axes),)
+        from .derivatives import EQ
+        from .elementwise import cast
+
         hit = cast(EQ(x, y.reshape(kept)) | (x.isnan()), x.dtype)
         count = sum_(hit, self.axes, True)
         return (hit * (wide / count),)

@@ -23,7 +23,7 @@ class LocalResponseNorm(Op):
     """(y, s) with y = x s^-beta, s = k + alpha / size (sum of x^2 over `size` channels)."""
 
     name = "local_response_norm"
-    outputs = 2
+    outputs, auxiliary = 2, 1
     keeps_output = True
 
     def __init__(self, size: int, alpha: float, beta: float, k: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from etude.backends.base import Backend, Buffer
@@ -13,7 +14,7 @@ from ..dtypes import DEFAULT, as_dtype
 from ..errors import ArgumentError, DTypeError, IndexOutOfRange, fail
 from ..shape import check_axis
 from .derivatives import EXP
-from .elementwise import select
+from .elementwise import cast, select
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -88,22 +89,28 @@ class LogSoftmaxGrad(AxisOp):
 
 
 class CrossEntropy(Op):
-    """(losses (N,), softmax (N, C)) of logits (N, C) and labels (N,)."""
+    """(losses (N,), softmax (N, C)) of logits (N, C) and labels (N,).
+
+    With `mean`: (mean loss (), softmax, how many labels count ()).
+    """
 
     name = "cross_entropy"
-    outputs = 2
     keeps_output = True
 
-    def __init__(self, ignore: int) -> None:
-        self.ignore = ignore
+    def __init__(self, ignore: int, mean: bool) -> None:
+        self.ignore, self.mean = ignore, mean
+        self.outputs, self.auxiliary = (3, 2) if mean else (2, 1)
 
-    def infer(self, *inputs: Any) -> tuple[Spec, Spec]:
+    def infer(self, *inputs: Any) -> tuple[Spec, ...]:
         x, labels = inputs
-        return (labels.shape, x.dtype), (x.shape, x.dtype)
+        one = ((), x.dtype)
+        softmax = (x.shape, x.dtype)
+        return (one, softmax, one) if self.mean else ((labels.shape, x.dtype), softmax)
 
-    def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer, Buffer]:
+    def forward(self, backend: Backend, *buffers: Any) -> tuple[Buffer, ...]:
+        method = backend.cross_entropy_mean if self.mean else backend.cross_entropy
         try:
-            return backend.cross_entropy(buffers[0], buffers[1], self.ignore)
+            return method(buffers[0], buffers[1], self.ignore)
         except IndexError as error:
             raise fail(
                 IndexOutOfRange,
@@ -113,23 +120,27 @@ class CrossEntropy(Op):
             ) from None
 
     def vjp(self, g: Any, y: Any, *inputs: Any) -> tuple[Tensor, None]:
-        return apply(CrossEntropyGrad(self.ignore), g[0], y[1], inputs[1]), None
+        return apply(CrossEntropyGrad(self.ignore), g[0], y[1], inputs[1], *y[2:]), None
 
-    def composition(self, x: Any, labels: Any) -> tuple[Tensor, Tensor]:
-        """-log softmax(x)[label], in ops."""
+    def composition(self, x: Any, labels: Any) -> tuple[Tensor, ...]:
+        """-log softmax(x)[label], and with `mean` its sum over the count, in ops."""
         from .index import gather
 
         logp = log_softmax(x, 1)
         counts = labels != self.ignore
         picked = gather(logp, 1, select(counts, labels, 0).unsqueeze(1)).squeeze(1)
-        return select(counts, -picked, 0.0), EXP(logp)
+        losses = select(counts, -picked, 0.0)
+        if not self.mean:
+            return losses, EXP(logp)
+        count = cast(counts, x.dtype).sum()
+        return losses.sum() / count, EXP(logp), count
 
     def flops(self, inputs: Sequence[Spec], outputs: Sequence[Spec]) -> int:
-        return 12 * super().flops(inputs, outputs)
+        return 12 * prod(inputs[0][0])
 
 
 class CrossEntropyGrad(Op):
-    """g (p - onehot(label))."""
+    """g (p - onehot(label)); g is () and divided by the count of labels if there is one."""
 
     name = "cross_entropy_grad"
 
@@ -140,7 +151,9 @@ class CrossEntropyGrad(Op):
         return inputs[1].shape, inputs[1].dtype
 
     def forward(self, backend: Backend, *buffers: Any) -> Buffer:
-        g, p, labels = buffers
+        g, p, labels, *count = buffers
+        if count:
+            return backend.cross_entropy_mean_grad(g, p, labels, count[0], self.ignore)
         return backend.cross_entropy_grad(g, p, labels, self.ignore)
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from ..checks import real
 from ..creation import full_like
-from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Move, Optimizer
 
 
 class Adagrad(Optimizer):
@@ -45,17 +44,18 @@ class Adagrad(Optimizer):
         for key in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"):
             real("Adagrad", key, group[key])
 
-    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """One backend.adagrad_step."""
-        step = state["step"] = state.get("step", 0) + 1
-        if state.get("sum") is None:
-            state["sum"] = full_like(p, group["initial_accumulator_value"])
-        lr = group["lr"] / (1.0 + (step - 1) * group["lr_decay"])
-        p.backend.adagrad_step(
-            p.buffer,
-            g.buffer,
-            self.buffer(p, state, "sum"),
-            lr,
-            group["eps"],
-            group["weight_decay"],
-        )
+    def update(self, group: dict[str, Any], moves: list[Move]) -> None:
+        """backend.adagrad_step for each parameter."""
+        for p, g in moves:
+            state = self.state[p]
+            step = state["step"] = state.get("step", 0) + 1
+            if state.get("sum") is None:
+                state["sum"] = full_like(p, group["initial_accumulator_value"])
+            p.backend.adagrad_step(
+                p.buffer,
+                g.buffer,
+                self.buffer(p, "sum"),
+                group["lr"] / (1.0 + (step - 1) * group["lr_decay"]),
+                group["eps"],
+                group["weight_decay"],
+            )

@@ -7,8 +7,7 @@ from typing import Any
 from ..checks import real
 from ..errors import ArgumentError, fail
 from ..guard import came
-from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Move, Optimizer
 
 
 class Adam(Optimizer):
@@ -56,24 +55,29 @@ class Adam(Optimizer):
         for i, beta in enumerate(betas):
             real(self.name, f"betas[{i}]", beta, 0.0, 1.0, ")")
 
-    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """One backend.adam_step."""
+    def update(self, group: dict[str, Any], moves: list[Move]) -> None:
+        """backend.adam_steps for all that have made as many steps."""
         beta1, beta2 = group["betas"]
-        step = state["step"] = state.get("step", 0) + 1
-        m, v = self.buffer(p, state, "exp_avg"), self.buffer(p, state, "exp_avg_sq")
-        p.backend.adam_step(
-            p.buffer,
-            g.buffer,
-            m,
-            v,
-            step,
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            group["weight_decay"],
-            self.decoupled,
-        )
+
+        def count(state: dict[str, Any]) -> Any:
+            return state.get("step", 0) + 1
+
+        for step, ps, gs in self.together(moves, count):
+            ps[0].backend.adam_steps(
+                [p.buffer for p in ps],
+                gs,
+                [self.buffer(p, "exp_avg") for p in ps],
+                [self.buffer(p, "exp_avg_sq") for p in ps],
+                step,
+                group["lr"],
+                beta1,
+                beta2,
+                group["eps"],
+                group["weight_decay"],
+                self.decoupled,
+            )
+            for p in ps:
+                self.state[p]["step"] = count(self.state[p])
 
 
 class AdamW(Adam):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import functional as F
-from ..autograd import no_grad
+from ..autograd import apply, apply_multi, no_grad
 from ..checks import real
 from ..creation import zeros
 from ..errors import CallError, GradError, fail
 from ..guard import came
+from ..ops.clip import ScaleAll, SumSquares
 from ..tensor import Tensor
 
 
@@ -41,8 +42,7 @@ def clip_grad_norm_(
     if not found:
         return zeros(())
     with no_grad():
-        norms = [F.norm(g, norm_type) for _, g in found]
-        total = F.norm(F.stack(norms), norm_type)
+        total = _norm([g for _, g in found], norm_type)
         if error_if_nonfinite and not bool(total.isfinite()):
             raise fail(
                 GradError,
@@ -51,9 +51,27 @@ def clip_grad_norm_(
                 "rate or look for a nan in the inputs",
             )
         scale = F.clamp(max_norm / (total + 1e-6), max=1.0)
-        for p, g in found:
-            p.grad = g * scale
+        for (p, _), g in zip(found, _scaled([g for _, g in found], scale), strict=True):
+            p.grad = g
     return total
+
+
+def _norm(gradients: list[Tensor], norm_type: float) -> Tensor:
+    """The norm of all of them as one vector."""
+    if norm_type == 2 and _go_together(gradients):
+        return apply(SumSquares(), *gradients).sqrt()
+    return F.norm(F.stack([F.norm(g, norm_type) for g in gradients]), norm_type)
+
+
+def _scaled(gradients: list[Tensor], scale: Tensor) -> Sequence[Tensor]:
+    if _go_together(gradients):
+        return apply_multi(ScaleAll(len(gradients)), *gradients, scale)
+    return [g * scale for g in gradients]
+
+
+def _go_together(gradients: list[Tensor]) -> bool:
+    """Whether one backend call can take them all."""
+    return len({(g.backend, g.dtype) for g in gradients}) == 1
 
 
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:

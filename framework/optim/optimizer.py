@@ -23,9 +23,11 @@ from ..guard import came
 from ..tensor import Tensor
 from . import state as _state
 
+Move = tuple[Tensor, Tensor]  # a parameter and its gradient
+
 
 class Optimizer(ABC):
-    """Base of all optimizers. A subclass checks its options and writes one `update`.
+    """Base of all optimizers. A subclass checks its options and writes `update`.
 
     params: parameters (`model.parameters()`), or dicts of them with options of their own:
     `[{"params": head.parameters(), "lr": 0.1}, {"params": body.parameters()}]`. `param_groups`
@@ -56,8 +58,26 @@ class Optimizer(ABC):
         """Raise unless the options of a group are in their ranges."""
 
     @abstractmethod
-    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """Move one parameter: one call of a backend's method, which writes into p's memory."""
+    def update(self, group: dict[str, Any], moves: list[Move]) -> None:
+        """Move the parameters of a group by calls of a backend's method, which writes into them.
+
+        Each parameter has its dict in `state`.
+        """
+
+    def together(
+        self, moves: list[Move], tag: Callable[[dict[str, Any]], Any]
+    ) -> list[tuple[Any, list[Tensor], list[Buffer]]]:
+        """(tag, parameters, buffers of gradients) of those that one call of a backend can move.
+
+        They share backend, dtype and the tag of their states.
+        """
+        found: dict[Any, tuple[Any, list[Tensor], list[Buffer]]] = {}
+        for p, g in moves:
+            label = tag(self.state[p])
+            _, ps, gs = found.setdefault((p.backend, p.dtype, label), (label, [], []))
+            ps.append(p)
+            gs.append(g.buffer)
+        return list(found.values())
 
     def _listed(self, params: Any, what: str) -> list[Any]:
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
@@ -149,13 +169,16 @@ class Optimizer(ABC):
                 loss = closure()
         with no_grad():
             for group in self.param_groups:
-                for p in group["params"]:
-                    g = p.grad
-                    if g is not None:
-                        self._check_gradient(p, g)
-                        state = self.state.setdefault(p, {})
-                        self.update(p, -g if group.get("maximize") else g, group, state)
-                        p.version = tick()
+                moves = [(p, p.grad) for p in group["params"] if p.grad is not None]
+                for p, g in moves:
+                    self._check_gradient(p, g)
+                    if p not in self.state:
+                        self.state[p] = {}
+                if group.get("maximize"):
+                    moves = [(p, -g) for p, g in moves]
+                self.update(group, moves)
+                for p, _ in moves:
+                    p.version = tick()
         return loss
 
     def _check_gradient(self, p: Tensor, g: Tensor) -> None:
@@ -175,11 +198,11 @@ class Optimizer(ABC):
                 f"{g.dtype} on {g.backend.name!r}; call zero_grad() and backward() again",
             )
 
-    def buffer(self, p: Tensor, state: dict[str, Any], key: str) -> Buffer:
-        """The memory of a state tensor of p's shape, zeros at first."""
-        found = state.get(key)
+    def buffer(self, p: Tensor, key: str) -> Buffer:
+        """The memory of a tensor in p's state, of p's shape, zeros at first."""
+        found = self.state[p].get(key)
         if found is None:
-            found = state[key] = zeros_like(p)
+            found = self.state[p][key] = zeros_like(p)
         if found.backend is not p.backend or found.dtype is not p.dtype:
             raise fail(
                 BackendMismatch,

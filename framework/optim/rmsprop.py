@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..checks import real
-from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Move, Optimizer
 
 
 class RMSprop(Optimizer):
@@ -47,21 +46,19 @@ class RMSprop(Optimizer):
             real("RMSprop", key, group[key])
         real("RMSprop", "alpha", group["alpha"], 0.0, 1.0)
 
-    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """One backend.rmsprop_step."""
-        state["step"] = state.get("step", 0) + 1
-        square = self.buffer(p, state, "square_avg")
-        velocity = self.buffer(p, state, "momentum_buffer") if group["momentum"] else None
-        mean = self.buffer(p, state, "grad_avg") if group["centered"] else None
-        p.backend.rmsprop_step(
-            p.buffer,
-            g.buffer,
-            square,
-            mean,
-            velocity,
-            group["lr"],
-            group["alpha"],
-            group["eps"],
-            group["weight_decay"],
-            group["momentum"],
-        )
+    def update(self, group: dict[str, Any], moves: list[Move]) -> None:
+        """backend.rmsprop_step for each parameter."""
+        for p, g in moves:
+            self.state[p]["step"] = self.state[p].get("step", 0) + 1
+            p.backend.rmsprop_step(
+                p.buffer,
+                g.buffer,
+                self.buffer(p, "square_avg"),
+                self.buffer(p, "grad_avg") if group["centered"] else None,
+                self.buffer(p, "momentum_buffer") if group["momentum"] else None,
+                group["lr"],
+                group["alpha"],
+                group["eps"],
+                group["weight_decay"],
+                group["momentum"],
+            )

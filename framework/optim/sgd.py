@@ -6,8 +6,7 @@ from typing import Any
 
 from ..checks import real
 from ..errors import ArgumentError, fail
-from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Move, Optimizer
 
 
 class SGD(Optimizer):
@@ -58,20 +57,21 @@ class SGD(Optimizer):
                 f"{group['momentum']} and dampening {group['dampening']}; use momentum=0.9",
             )
 
-    def update(self, p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """One backend.sgd_step."""
-        momentum, dampening, v = group["momentum"], group["dampening"], None
-        if momentum:
-            if state.get("momentum_buffer") is None:
-                dampening = 0.0
-            v = self.buffer(p, state, "momentum_buffer")
-        p.backend.sgd_step(
-            p.buffer,
-            g.buffer,
-            v,
-            group["lr"],
-            momentum,
-            dampening,
-            group["weight_decay"],
-            group["nesterov"],
-        )
+    def update(self, group: dict[str, Any], moves: list[Move]) -> None:
+        """backend.sgd_steps, without dampening for velocities that begin."""
+        momentum = group["momentum"]
+
+        def dampening(state: dict[str, Any]) -> Any:
+            return 0.0 if state.get("momentum_buffer") is None else group["dampening"]
+
+        for damped, ps, gs in self.together(moves, dampening):
+            ps[0].backend.sgd_steps(
+                [p.buffer for p in ps],
+                gs,
+                [self.buffer(p, "momentum_buffer") if momentum else None for p in ps],
+                group["lr"],
+                momentum,
+                damped,
+                group["weight_decay"],
+                group["nesterov"],
+            )
