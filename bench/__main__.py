@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peers", help="torch, numpy or none, separated by commas (those installed)")
     add("--case", default="", help="parts of names or patterns, separated by commas (all)")
     add("--family", default="", help="families of ops, separated by commas (all)")
-    add("--rounds", type=_count, help="turns of each competitor (9)")
+    add("--rounds", type=_count, help="turns of each competitor (7)")
     add("--quick", action="store_true", help="fewer and shorter turns")
     add("--threads", type=_count, help="threads of every competitor (all cores)")
     add("--goals", action="store_true", help="also show the goals and what came of them")
@@ -115,7 +115,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
 
     here = tuple(name for name, reason in available().items() if reason is None)
     backends = given.backend or ",".join(name for name in here if name != "python")
-    quick = QUICK if given.quick else {"rounds": 9, "scale": 1.0}
+    quick = QUICK if given.quick else {"rounds": 7, "scale": 1.0}
     return Options(
         backends=_names(parser, "backend", backends, here),
         peers=_names(parser, "peer", _peers(given.peers), PEERS),

@@ -51,7 +51,7 @@ class Ceilings:
             [f"a = b + s c, {size / (1 << 20):g} MB in all", speed / 1e9, "GB/s"]
             for size, speed in self.bytes
         ]
-        remarks = [f"measured by {self.by}"]
+        remarks = [f"measured by {self.by}; work that only reads can pass them"]
         return Table("Ceilings of this machine", ["", "", "unit"], rows, remarks, [asdict(self)])
 
 

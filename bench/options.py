@@ -19,7 +19,7 @@ class Options:
     peers: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
-    rounds: int = 9
+    rounds: int = 7
     scale: float = 1.0  # of the length of turns
     threads: int | None = None  # all cores
     say: Callable[[str], None] = silent  # progress, written over

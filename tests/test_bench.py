@@ -94,7 +94,7 @@ def test_statistics_of_a_competitor() -> None:
 # training steps -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
 def test_by_hand_agrees_with_etude_in_float64(name: str) -> None:
-    case = training.make_case(name, 4)
+    case = training.make_case(name, 2)
     ours = training.Etude(case, "numpy", "float64")
     reference = training.ByHand(case, "float64")
     for _ in range(2):
