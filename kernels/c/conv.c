@@ -1,0 +1,53 @@
+/* Convolution directly on the image, forward and input gradient. */
+#include "conv.h"
+
+#include "common.h"
+#include "conv_inner.h"
+#include "conv_sweep_inner.h"
+#include "pool_inner.h"
+#include "workspace_inner.h"
+
+#define T float
+#define V vf
+#define LANES NF
+#define LOAD load_f
+#define STORE store_f
+#define NAME(name) name##_f32
+#include "conv_copy_inner.h"
+#include "conv_tile_inner.h"
+#include "conv_direct_inner.h"
+#undef T
+#undef V
+#undef LANES
+#undef LOAD
+#undef STORE
+#undef NAME
+
+#define T double
+#define V vd
+#define LANES ND
+#define LOAD load_d
+#define STORE store_d
+#define NAME(name) name##_f64
+#include "conv_copy_inner.h"
+#include "conv_tile_inner.h"
+#include "conv_direct_inner.h"
+
+int conv_f32(float *y, const float *x, const float *w, const float *b, const ConvShape *s) {
+    return conv_direct_f32(y, x, w, b, s);
+}
+int conv_f64(double *y, const double *x, const double *w, const double *b, const ConvShape *s) {
+    return conv_direct_f64(y, x, w, b, s);
+}
+int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s) {
+    return conv_input_grad_direct_f32(gx, g, w, s);
+}
+int conv_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s) {
+    return conv_input_grad_direct_f64(gx, g, w, s);
+}
+int conv_weight_grad_f32(float *gw, const float *x, const float *g, const ConvShape *s) {
+    return conv_weight_grad_direct_f32(gw, x, g, s);
+}
+int conv_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s) {
+    return conv_weight_grad_direct_f64(gw, x, g, s);
+}

@@ -1,0 +1,43 @@
+/* What the files of convolution share: the padded copy of an image, and how work is cut. */
+#pragma once
+
+#include "common.h"
+#include "conv.h"
+
+/* Images as the kernels read them: with their padding, rows split by the stride.
+ *
+ *     copy[c][py][p][i][j] = image[c][row + i sy + py][column + p gap + j sx], zero outside
+ *
+ * Plane p holds every sx-th column. With gap 1 and p < sx these are the phases of the stride: each
+ * column once, and the taps of a row of windows lie side by side. With one plane for each tap of a
+ * row (gap = dilation), columns are stored several times, and in return rows are as wide as rows of
+ * results, so that no lane of a vector falls between two rows.
+ */
+typedef struct {
+    int64_t channels, h, w;       /* of the image */
+    int64_t sy, sx, planes, gap;  /* row phases; columns */
+    int64_t row, column;          /* image position of the copy's first element */
+    int64_t rows, width;          /* of a plane of the copy */
+    int64_t plane, channel;       /* elements from one to the next */
+} Copy;
+
+enum { PAGE = 4096, SLACK = 256, LARGEST_VECTOR = 16 };
+
+/* Set the distances of a copy; returns its elements, with room for vectors that run over. */
+static inline int64_t copy_size(Copy *c, int64_t itemsize) {
+    c->plane = c->rows * c->width + LARGEST_VECTOR;
+    c->channel = (c->plane * c->sy * c->planes + 15) / 16 * 16;
+    if (c->channel * itemsize % PAGE == 0) c->channel += 16; /* else channels share cache sets */
+    return c->channels * c->channel + c->width + c->planes * c->gap + SLACK;
+}
+
+/* The j with 0 <= first + j step < size, from *begin to before *end, of 0 ... count-1. */
+static inline void steps_inside(int64_t first, int64_t step, int64_t size, int64_t count,
+                                int64_t *begin, int64_t *end) {
+    *begin = first >= 0 ? 0 : MIN(count, (-first + step - 1) / step);
+    *end = first >= size ? 0 : MIN(count, (size - 1 - first) / step + 1);
+    *end = MAX(*begin, *end);
+}
+
+int conv_weight_grad_direct_f32(float *gw, const float *x, const float *g, const ConvShape *s);
+int conv_weight_grad_direct_f64(double *gw, const double *x, const double *g, const ConvShape *s);
