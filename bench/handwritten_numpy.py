@@ -1,4 +1,4 @@
-"""MLP, LeNet-5 and ResNet-20 trained by hand in NumPy: what a framework on NumPy has to match.
+"""Four models trained by hand in NumPy: what a framework on NumPy has to match.
 
 Written as one would for speed without a framework. Works in the dtype of the parameters, so that
 float64 gives a reference to check the others by.
@@ -65,7 +65,16 @@ def resnet20(p: Mapping[str, Parameter]) -> Layer:
     return Chain(start, Relu(), *blocks, GlobalMean(), Linear(p["fc.weight"], p["fc.bias"]))
 
 
-BUILDERS = {"mlp": mlp, "lenet5": lenet5, "resnet20": resnet20}
+def vgg11(p: Mapping[str, Parameter]) -> Layer:
+    """Eight convolutions, five poolings, one linear layer."""
+    layers: list[Layer] = []
+    for number, pooled in ((0, 1), (3, 1), (6, 0), (8, 1), (11, 0), (13, 1), (16, 0), (18, 1)):
+        w, b = p[f"features.{number}.weight"], p[f"features.{number}.bias"]
+        layers += [Conv(w, b, 1, 1, first=number == 0), Relu()] + [MaxPool()] * pooled
+    return Chain(*layers, Linear(p["classifier.weight"], p["classifier.bias"]))
+
+
+BUILDERS = {"mlp": mlp, "lenet5": lenet5, "resnet20": resnet20, "vgg11": vgg11}
 
 
 class Training:

@@ -67,6 +67,25 @@ def mlp() -> nn.Module:
     return nn.Sequential(nn.Flatten(), sizes[0], nn.ReLU(), sizes[1], nn.ReLU(), sizes[2])
 
 
+class VGG11(nn.Module):
+    """See etude's framework/models/vgg.py."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for out in (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0):
+            if out:
+                layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
+                channels = out
+            else:
+                layers.append(nn.MaxPool2d(2))
+        self.features, self.classifier = nn.Sequential(*layers), nn.Linear(512, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(torch.flatten(self.features(x), 1))
+
+
 class LastState(nn.Module):
     """See training.py."""
 
@@ -83,6 +102,7 @@ BUILDERS: dict[str, Any] = {
     "mlp": mlp,
     "lenet5": LeNet5,
     "resnet20": ResNet20,
+    "vgg11": VGG11,
     "lstm": LastState,
 }
 

@@ -32,7 +32,8 @@ from etude.bench.report import Table
 from etude.bench.timing import Competitor
 
 QUICK = Options(rounds=1)
-NAMES = ("mlp", "lenet5", "resnet20")  # that are written by hand too
+NAMES = ("mlp", "lenet5", "resnet20", "vgg11")  # that are written by hand too
+SMALL = ("mlp", "lenet5")  # whose steps are made, not only their gradients
 KNOWN = sorted({models.MODELS[name][0] for name in models.NAMES})
 
 
@@ -97,9 +98,9 @@ def test_by_hand_agrees_with_etude_in_float64(name: str) -> None:
     case = training.make_case(name, 2)
     ours = training.Etude(case, "numpy", "float64")
     reference = training.ByHand(case, "float64")
-    for _ in range(2):
-        truth = reference.loss_and_gradients()
-        assert training.disagreement(ours.loss_and_gradients(), truth) < 1e-9
+    truth = reference.loss_and_gradients()
+    assert training.disagreement(ours.loss_and_gradients(), truth) < 1e-9
+    for _ in range(2 if name in SMALL else 0):
         assert ours.step() == pytest.approx(reference.step(), rel=1e-9)
 
 
@@ -108,9 +109,9 @@ def test_torch_makes_the_same_steps(name: str) -> None:
     pytest.importorskip("torch")
     from etude.bench.torch_models import Torch
 
-    case = training.make_case(name, 4)
+    case = training.make_case(name, 2)
     ours, theirs = training.Etude(case, "numpy"), Torch(case, fused=False)
-    for _ in range(2):
+    for _ in range(2 if name in SMALL else 1):
         assert ours.step() == pytest.approx(theirs.step(), rel=1e-4)
 
 
