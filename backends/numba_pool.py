@@ -36,8 +36,11 @@ class NumbaPool(PoolDefaults):
             return super().max_pool(x, kernel, stride, padding, dilation)
         plan, shape = pool_plan(x.shape, kernel, stride, padding, dilation)
         y, positions = empty(shape, x.dtype), empty(shape, "int64")
-        lowest = x.dtype.type(LOWEST[str(x.dtype)])
-        pool.max_pool(y.reshape(-1), positions.reshape(-1), x.reshape(-1), lowest, plan)
+        flat = y.reshape(-1), positions.reshape(-1), x.reshape(-1)
+        if x.dtype.kind == "f" and plan.stride_w <= 2:
+            pool.max_pool_vector(*flat, plan)
+        else:
+            pool.max_pool(*flat, x.dtype.type(LOWEST[str(x.dtype)]), plan)
         return y, positions
 
     def max_pool_grad(

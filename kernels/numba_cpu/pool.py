@@ -21,8 +21,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import prange, types
 
+from .pool_vector import max_windows, max_windows_2, sum_windows, sum_windows_2
 from .toolchain import REASSOCIATE, device, kernel, parallel, wide
 
 
@@ -125,6 +126,70 @@ def max_row(out, at, plane, i, lowest, w):
         at[:] = 0
 
 
+@device
+def whole_windows(w):
+    """The first j and the last + 1 whose windows have all their columns in the image."""
+    first, _ = inside(w, 0)
+    _, last = inside(w, w.kernel_w - 1)
+    return first, max(first, last)
+
+
+@device
+def whole_row(i, w):
+    """Whether the windows of row i have all their rows in the image."""
+    top = i * w.stride_h - w.pad_h
+    return top >= 0 and top + (w.kernel_h - 1) * w.dilation_h < w.height
+
+
+@device
+def place_of(i, j, w):
+    return (i * w.stride_h - w.pad_h) * w.width + j * w.stride_w - w.pad_w
+
+
+@device
+def max_some(y, at, plane, i, first, last, w):
+    """Windows first ... last of a row, one after the other: at the border."""
+    for j in range(first, last):
+        found, top = types.int64(-1), y.dtype.type(0)
+        for k in range(w.kernel_h):
+            row = i * w.stride_h - w.pad_h + k * w.dilation_h
+            for l in range(w.kernel_w):  # noqa: E741
+                column = j * w.stride_w - w.pad_w + l * w.dilation_w
+                if 0 <= row < w.height and 0 <= column < w.width:
+                    v = plane[row * w.width + column]
+                    if found < 0 or (not v <= top and top == top):
+                        found, top = row * w.width + column, v
+        y[j] = top
+        at[j] = found
+
+
+@parallel
+def max_pool_vector(y, positions, x, w):
+    """As `max_pool`, for floats and a stride of 1 or 2: whole windows in vectors."""
+    for piece in prange(pieces_of(w)):
+        each, size, item = planes_per_piece(w), w.height * w.width, x.itemsize
+        first, last = whole_windows(w)
+        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+            image = x[plane * size : plane * size + size]
+            for i in range(w.down):
+                to = (plane * w.down + i) * w.across
+                line, at = y[to : to + w.across], positions[to : to + w.across]
+                if not whole_row(i, w):
+                    max_some(line, at, image, i, 0, w.across, w)
+                    continue
+                max_some(line, at, image, i, 0, first, w)
+                max_some(line, at, image, i, last, w.across, w)
+                places = (
+                    line.ctypes.data + first * item, at.ctypes.data + first * 8,
+                    image.ctypes.data, place_of(i, first, w), last - first,
+                )  # fmt: skip
+                shape = (w.kernel_h, w.kernel_w, w.dilation_h * w.width, w.dilation_w)
+                if w.stride_w == 1:
+                    max_windows(y.dtype, *places, *shape, y.dtype.type(1))
+                else:
+                    max_windows_2(y.dtype, *places, *shape, y.dtype.type(1))
+
+
 @parallel
 def max_pool(y, positions, x, lowest, w):
     """y and the places of the largest in their planes (int64), all flat."""
@@ -219,6 +284,7 @@ def sum_pool(y, x, scale, w):
         whole = (
             w.kernel_h * w.kernel_w == size and w.down * w.across == 1 and w.pad_h + w.pad_w == 0
         )
+        quick = w.stride_w <= 2 and whole_windows(w) == (0, w.across)
         for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
             image = x[plane * size : plane * size + size]
             if whole:
@@ -227,6 +293,16 @@ def sum_pool(y, x, scale, w):
             for i in range(w.down):
                 to = (plane * w.down + i) * w.across
                 line = y[to : to + w.across]
+                if quick and whole_row(i, w):
+                    places = (
+                        line.ctypes.data, line.ctypes.data, image.ctypes.data,
+                        place_of(i, 0, w), w.across, w.kernel_h, w.kernel_w, w.width, 1,
+                    )  # fmt: skip
+                    if w.stride_w == 1:
+                        sum_windows(y.dtype, *places, scale)
+                    else:
+                        sum_windows_2(y.dtype, *places, scale)
+                    continue
                 sum_row(line, image, i, w)
                 for j in range(w.across):
                     line[j] *= scale
