@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from etude.backends.registry import get
+from etude.backends.threads import get_num_threads
 
 from .report import Cell, Table
 
@@ -59,19 +59,26 @@ def measure(say: Callable[[str], None]) -> Ceilings:
     """Measure, in two seconds."""
     say("measuring the machine's ceilings")
     try:
-        get("c")  # which sets the number of threads
-        from etude.backends.c_library import ffi, lib
-
+        isa, (ffi, lib) = best_build()
         multiply_adds, triad = lib.etude_fma_flops, lib.etude_triad
-    except (ImportError, ValueError, AttributeError):
+    except (ImportError, AttributeError):
         return by_numpy()
+    lib.pool_set_threads(get_num_threads())
 
     def numbers(x: Any) -> Any:
         return ffi.cast("float *", ffi.from_buffer(x))
 
     flops = best(lambda: multiply_adds(ROUNDS))
     speeds = by_size(lambda a, b, c: partial(triad, numbers(a), numbers(b), numbers(c), len(a)))
-    return Ceilings(flops, speeds, "etude's C probes")
+    return Ceilings(flops, speeds, f"etude's C probes, {isa}")
+
+
+def best_build() -> tuple[str, tuple[Any, Any]]:
+    """The probes for the best instruction set, whatever ETUDE_ISA says of the kernels."""
+    from etude.backends.c_library import built, choose
+
+    isa, module = choose(built(), None)
+    return isa, (module.ffi, module.lib)
 
 
 def by_numpy() -> Ceilings:

@@ -170,10 +170,10 @@ def test_ceilings_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_c_kernels_numpy_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unavailable(_: str) -> None:
+    def unavailable() -> None:
         raise ImportError
 
-    monkeypatch.setattr(ceilings, "get", unavailable)
+    monkeypatch.setattr(ceilings, "best_build", unavailable)
     monkeypatch.setattr(ceilings, "by_numpy", lambda: FAKE)
     assert ceilings.measure(lambda _: None) is FAKE
 
