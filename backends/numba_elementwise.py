@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..kernels.numba_cpu import elementwise, launch
-from ..kernels.numba_cpu.where import where
+from ..kernels.numba_cpu.where import PIECE, where
 from ..kernels.scalar import BOOL_RESULT
 from .numba_memory import empty
 from .numba_plans import BOTH, NUMBER_LEFT, NUMBER_RIGHT, binary_plan, where_plan
@@ -18,6 +19,17 @@ Task = tuple[int, Any]  # the address of the machine code, and the dtype of its 
 UNARY: dict[tuple[str, Any], Task] = {}
 BINARY: dict[tuple[str, Any], Task] = {}
 CASTS: dict[tuple[Any, str], int] = {}
+
+
+@cache
+def _compiled(compiler: Any, *names: str) -> int:
+    address: int = compiler(*names)
+    return address
+
+
+def compiled(compiler: Any, x: Any, *names: str) -> int:
+    """The address of a task for arrays like x; `compiler` makes it when it is first asked for."""
+    return _compiled(compiler, *names, x.dtype.name)
 
 
 def make(table: dict[Any, Task], name: str, dtype: Any, compiler: Any) -> Task:
@@ -73,11 +85,13 @@ class NumbaElementwise:
     def where(self, condition: Buffer, a: Any, b: Any, out: Buffer = None) -> Buffer:
         dtype = (a if isinstance(a, np.ndarray) else b).dtype
         left, right = np.asarray(a, dtype), np.asarray(b, dtype)
-        shape, plan = where_plan(condition.shape, left.shape, right.shape)
+        shape, plan, length = where_plan(condition.shape, left.shape, right.shape)
         y = empty(shape, dtype) if out is None else out
         if y.size:
             arrays = movable(y), condition.reshape(-1), movable(left), movable(right)
-            where(*arrays, plan, self.few)
+            count = y.size // length * -(-length // PIECE)
+            each, threads = max(1, PIECE // length), y.size > self.few
+            launch.run(compiled(where, movable(y)), *arrays, plan, count, each, threads)
         return y
 
     def cast(self, x: Buffer, dtype: str, out: Buffer = None) -> Buffer:

@@ -11,37 +11,33 @@ from typing import Any
 import numpy as np
 
 from ..kernels.numba_cpu import index, layout, unfold
+from ..kernels.numba_cpu.launch import run
 from .defaults.layout import row_major
-from .numba_elementwise import movable
+from .numba_elementwise import compiled, movable
 from .numba_memory import empty
-from .numba_plans import copy_plan
+from .numba_plans import Copy, copy_plan
 from .tier1 import Buffer, Pairs, Shape, window_count
+
+GRAIN = 1 << 14  # elements of one piece of parallel work
+TILES = GRAIN // layout.TILE**2
 
 
 @lru_cache(256)
-def line_table(
-    size: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape, counts: Shape
-) -> Any:
-    """Where each line of a plane begins, (kernel elements, positions) of all axes but the last."""
-    strides = row_major(size)
-    axes = list(zip(size, stride, padding, dilation, strides))[:-1]
+def windows(
+    size: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape
+) -> tuple[Shape, tuple[Any, Any]]:
+    """The number of windows by axis, and what kernels/numba_cpu/unfold.py calls rows and sizes."""
+    counts = tuple(map(window_count, size, kernel, stride, padding, dilation))
+    axes = list(zip(size, stride, padding, dilation, row_major(size)))
     table = []
     for k in product(*map(range, kernel[:-1])):
         for p in product(*map(range, counts[:-1])):
             at = [i * s - pad[0] + j * d for i, j, (_, s, pad, d, _) in zip(p, k, axes)]
             inside = all(0 <= i < axis[0] for i, axis in zip(at, axes))
             table.append(sum(i * axis[4] for i, axis in zip(at, axes)) if inside else -1)
-    return np.array(table, np.int64)
-
-
-def windows(
-    size: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape
-) -> tuple[Shape, tuple[Any, ...]]:
-    """The number of windows by axis, and what kernels/numba_cpu/unfold.py wants to know."""
-    counts = tuple(map(window_count, size, kernel, stride, padding, dilation))
-    table = line_table(size, kernel, stride, padding, dilation, counts)
-    axis = size[-1], stride[-1], padding[-1][0], dilation[-1], counts[-1]
-    return counts, (table, prod(counts[:-1]), prod(size), kernel[-1], axis)
+    last = kernel[-1], size[-1], stride[-1], padding[-1][0], dilation[-1], counts[-1]
+    sizes = len(table), prod(counts[:-1]), prod(size), *last
+    return counts, (np.array(table, np.int64), np.array(sizes, np.int64))
 
 
 def check_rows(indices: Any, rows: int) -> None:
@@ -67,17 +63,29 @@ class NumbaLayout:
         plan = copy_plan(src.shape, tuple(strides), tuple(row_major(src.shape)))
         self._copy(dst, src, offset, 0, plan, src.size)
 
-    def _copy(self, dst: Any, src: Any, to: int, of: int, copy: Any, size: int) -> None:
-        if size:
-            walk = layout.copy_tiles if copy.tiles else layout.copy_runs
-            walk(movable(dst), movable(src), to, of, copy.plan, size, self.few)
+    def _copy(self, dst: Any, src: Any, to: int, of: int, copy: Copy, size: int) -> None:
+        if not size:
+            return
+        y, threads = movable(dst), size > self.few
+        lines = size // (copy.height * copy.width)
+        if copy.tiles:
+            count = lines * -(-copy.height // layout.TILE) * -(-copy.width // layout.TILE)
+            task, each = compiled(layout.tiles, y), TILES
+        else:
+            count = lines * -(-copy.width // layout.PIECE)
+            task, each = compiled(layout.runs, y), max(1, layout.PIECE // copy.width)
+        run(task, y, movable(src), copy.plan, to, of, count, each, threads)
 
     def gather(self, x: Buffer, indices: Buffer, out: Buffer = None) -> Buffer:
         rows, length = x.shape
         check_rows(indices, rows)
         y = empty((*indices.shape, length), x.dtype) if out is None else out
         if y.size:
-            index.gather(movable(y), movable(x), indices.reshape(-1), rows, length, self.few)
+            flat = movable(y)
+            arrays = flat, movable(x), indices.reshape(-1)
+            each, threads = max(1, GRAIN // length), y.size > self.few
+            task = compiled(index.gather, flat)
+            run(task, *arrays, rows, length, indices.size, each, threads)
         return y
 
     def scatter_add(self, x: Buffer, indices: Buffer, rows: int, out: Buffer = None) -> Buffer:
@@ -87,7 +95,10 @@ class NumbaLayout:
         y.fill(0)
         if x.size:
             arrays = y.reshape(-1), x.reshape(-1), indices.reshape(-1)
-            index.scatter_add(*arrays, rows, length, self.few)
+            sizes = np.array([indices.size, rows, length], np.int64)
+            threads = x.size > self.few and length >= 2 * index.COLUMNS
+            task = compiled(index.scatter_add, x)
+            run(task, *arrays, sizes, 0, length, index.COLUMNS, threads)
         return y
 
     def unfold(
@@ -104,7 +115,9 @@ class NumbaLayout:
         shape = n, c * prod(kernel), prod(counts)
         y = empty(shape, x.dtype) if out is None else out
         if y.size:
-            unfold.unfold(movable(y), movable(x), *geometry)
+            flat, planes = movable(y), n * c
+            task, threads = compiled(unfold.unfold, flat), y.size > self.few
+            run(task, flat, movable(x), *geometry, 0, planes, 1, threads)
         return y
 
     def fold(
@@ -120,5 +133,7 @@ class NumbaLayout:
         y = empty(shape, columns.dtype) if out is None else out
         _, geometry = windows(shape[2:], kernel, stride, padding, dilation)
         if y.size:
-            unfold.fold(y.reshape(-1), columns.reshape(-1), *geometry)
+            task, threads = compiled(unfold.fold, y), columns.size > self.few
+            planes = shape[0] * shape[1]
+            run(task, y.reshape(-1), columns.reshape(-1), *geometry, 0, planes, 1, threads)
         return y

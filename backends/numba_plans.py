@@ -1,6 +1,6 @@
 """How arrays of several axes are walked: as few axes as possible, worked out once for each shape.
 
-A plan is an int64 array (1 + arrays, axes): the sizes, then each array's strides in elements.
+A plan is a flat int64 array: the number of axes, their sizes, each array's strides in elements.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def merged(shape: Shape, *strides: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def as_plan(axes: list[tuple[int, ...]]) -> Any:
-    return np.ascontiguousarray(np.array(axes, np.int64).T)
+    return np.array([len(axes), *(n for line in zip(*axes) for n in line)], np.int64)
 
 
 def broadcast_shape(*shapes: Shape) -> Shape:
@@ -59,17 +59,20 @@ def binary_plan(a: Shape, b: Shape) -> tuple[Shape, Any, int]:
 
 
 @lru_cache(1024)
-def where_plan(*shapes: Shape) -> tuple[Shape, Any]:
-    """The shape of the result, and the plan of condition, a and b."""
+def where_plan(*shapes: Shape) -> tuple[Shape, Any, int]:
+    """The shape of the result, the plan of condition, a and b, and the length of a run."""
     shape = broadcast_shape(*shapes)
-    return shape, as_plan(merged(shape, *(stretched(s, shape) for s in shapes)))
+    axes = merged(shape, *(stretched(s, shape) for s in shapes))
+    return shape, as_plan(axes), axes[-1][0]
 
 
 class Copy(NamedTuple):
-    """A plan of dst and src, and whether it is one for tiles."""
+    """A plan of dst and src, whether it is one for tiles, and the sizes of its last two axes."""
 
     plan: Any
     tiles: bool
+    height: int
+    width: int
 
 
 @lru_cache(1024)
@@ -80,10 +83,10 @@ def copy_plan(shape: Shape, dst: Sequence[int], src: Sequence[int]) -> Copy:
     of = [axis for axis in axes if axis[2] == 1]
     if to and of and to != of and min(to[0][0], of[0][0]) >= NARROW:
         others = [axis for axis in axes if axis not in (to[0], of[0])]
-        return Copy(as_plan([*others, of[0], to[0]]), True)
+        return Copy(as_plan([*others, of[0], to[0]]), True, of[0][0], to[0][0])
     last = (to or of or [max(axes)])[0]
     axes.remove(last)
-    return Copy(as_plan([*axes, last]), False)
+    return Copy(as_plan([*axes, last]), False, 1, last[0])
 
 
 @lru_cache(1024)

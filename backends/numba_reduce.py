@@ -5,26 +5,16 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from ..kernels.numba_cpu import reduce, sort
+from ..kernels.numba_cpu.launch import run
 from ..kernels.numba_cpu.scan import scan
+from .numba_elementwise import compiled
 from .numba_memory import empty
 from .numba_plans import reduction_steps
 from .tier1 import Buffer, Shape
 
 EMPTY = {"sum": 0, "any": 0, "prod": 1, "all": 1}  # over no elements
-BITS = {1: np.int8, 4: np.int32, 8: np.int64}
-INFINITY = {"float32": 0x7F800000, "float64": 0x7FF0000000000000}  # its bits
-ROWS: dict[tuple[str, Any], int] = {}
-COLUMNS: dict[tuple[str, Any], int] = {}
-
-
-def address(table: dict[tuple[str, Any], int], name: str, dtype: Any, compiler: Any) -> int:
-    """Where the machine code of a reduction is, compiled or loaded when first asked for."""
-    if (name, dtype) not in table:
-        table[name, dtype] = compiler(name, str(dtype))
-    return table[name, dtype]
+GRAIN = 1 << 14  # elements of one piece of parallel work
 
 
 def lines(shape: Shape, axis: int) -> tuple[int, int]:
@@ -32,9 +22,9 @@ def lines(shape: Shape, axis: int) -> tuple[int, int]:
     return shape[axis], prod(shape[axis + 1 :])
 
 
-def in_bits(x: Any) -> tuple[Any, int]:
-    """x flat as integers, and the bits of infinity, 0 for integers: what sort.py wants."""
-    return x.reshape(-1).view(BITS[x.itemsize]), INFINITY.get(str(x.dtype), 0)
+def in_bits(x: Any) -> Any:
+    """x flat, as the integers that sort.py reads."""
+    return x.reshape(-1).view(sort.READ_AS[x.dtype.name][0])
 
 
 class NumbaReduce:
@@ -56,40 +46,46 @@ class NumbaReduce:
     def _fold(self, name: str, x: Any, outer: int, length: int, inner: int, out: Any) -> Any:
         """Fold the middle axis of x (outer, length, inner): segments, then what they gave."""
         by_rows = inner == 1
-        if by_rows:
-            task = address(ROWS, name, x.dtype, reduce.rows)
-        else:
-            task = address(COLUMNS, name, x.dtype, reduce.columns)
+        task = compiled(reduce.rows if by_rows else reduce.columns, x, name)
         while True:
             cuts = -(-length // (reduce.SEGMENT if by_rows else reduce.ROWS))
             final = cuts <= 1
             y = out if final and out is not None else empty((outer * cuts * inner,), x.dtype)
+            threads = x.size > self.few
             if by_rows:
-                reduce.fold_rows(task, y, x, length, self.few)
+                each = max(1, GRAIN // length)
+                run(task, y, x, length, cuts, 0, outer * cuts, each, threads)
             else:
-                reduce.fold_columns(task, y, x, outer, length, inner, self.few)
+                blocks = -(-inner // reduce.COLUMNS)
+                each = max(1, GRAIN // (min(length, reduce.ROWS) * min(inner, reduce.COLUMNS)))
+                run(task, y, x, length, inner, 0, outer * cuts * blocks, each, threads)
             if final:
                 return y
             x, length = y, cuts
 
+    def _lines(self, task: int, y: Any, x: Any, shape: Shape, axis: int, option: int) -> None:
+        """Run a task on the lines of x along an axis."""
+        length, inner = lines(shape, axis)
+        each = max(1, GRAIN // length)
+        run(task, y, x, length, inner, option, x.size // length, each, x.size > self.few)
+
     def arg_reduce(self, name: str, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
         y = empty(x.shape[:axis] + x.shape[axis + 1 :], "int64") if out is None else out
-        bits, infinity = in_bits(x)
-        sort.arg_extreme(y.reshape(-1), bits, *lines(x.shape, axis), infinity, name == "argmin")
+        if x.size:
+            task = compiled(sort.arg_extreme, x)
+            self._lines(task, y.reshape(-1), in_bits(x), x.shape, axis, int(name == "argmin"))
         return y
 
     def scan(self, name: str, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
         y = empty(x.shape, x.dtype) if out is None else out
         if x.size:
-            start = 1 if name == "cumprod" else 0
-            total = float(start) if x.dtype.kind == "f" else start
-            places = y.reshape(-1), x.reshape(-1), *lines(x.shape, axis)
-            scan(*places, total, name == "cumprod", self.few)
+            task = compiled(scan, x, name)
+            self._lines(task, y.reshape(-1), x.reshape(-1), x.shape, axis, 0)
         return y
 
     def argsort(self, x: Buffer, axis: int, descending: bool, out: Buffer = None) -> Buffer:
         y = empty(x.shape, "int64") if out is None else out
         if x.size:
-            bits, infinity = in_bits(x)
-            sort.argsort(y.reshape(-1), bits, *lines(x.shape, axis), infinity, descending)
+            task = compiled(sort.argsort, x)
+            self._lines(task, y.reshape(-1), in_bits(x), x.shape, axis, int(descending))
         return y

@@ -1,9 +1,9 @@
-"""Functions of one number, of two, or of three, applied to all elements.
+"""Functions of one number or of two, applied to all elements.
 
     for i in range(n):
         out[i] = f(a[i], b[i])          or a[0], or b[0]: a number, or an axis that is broadcast
 
-The three `..._task` functions below are these loops. They are patterns: `task` makes machine code
+The two `..._task` functions below are these loops. They are patterns: `task` makes machine code
 of one for a function f, the type of the elements, and the type F that f computes in; f is one of
 kernels/scalar.py, in float64 (int64), or one of vmath.py, in the elements' own type. What is made
 is small, is made at the first use, and is kept on disk. launch.py runs it on all elements.
@@ -19,7 +19,6 @@ vectors while the data is in the cache, and functions without calls (vmath.py).
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -27,16 +26,9 @@ from numba import types
 
 from .. import scalar, scalar_integer
 from . import vmath
-from .launch import BOTH, NUMBER_LEFT, put, take, task_signature
-from .toolchain import callback, device, wide
+from .launch import BOTH, NUMBER_LEFT, put, take, task
+from .toolchain import device, wide
 
-TYPES = {
-    "float32": types.float32,
-    "float64": types.float64,
-    "int32": types.int32,
-    "int64": types.int64,
-    "bool": types.boolean,
-}
 FLOATS = {"float32": np.float32, "float64": np.float64}
 # These are exact, or rounded once, in float32 as well.
 EITHER = ("neg", "abs", "isnan", "isinf", "isfinite", "logical_not", "add", "sub", "mul") + (
@@ -46,33 +38,25 @@ EITHER = ("neg", "abs", "isnan", "isinf", "isfinite", "logical_not", "add", "sub
 
 
 # the patterns: f and F stand for what `task` puts in ----------------------------------------------
-def unary_task(out, a, b, n, mode):
+def unary_task(out, x, b, mode, _, first, last):
     wide()
-    for i in range(n):
-        put(out, i, f(F(take(a, i))))
+    for i in range(first, last):
+        put(out, i, f(F(take(x, i))))
 
 
-def binary_task(out, a, b, n, mode):
+def binary_task(out, a, b, mode, _, first, last):
     wide()
     if mode == BOTH:
-        for i in range(n):
+        for i in range(first, last):
             put(out, i, f(F(take(a, i)), F(take(b, i))))
     elif mode == NUMBER_LEFT:
         left = F(take(a, 0))
-        for i in range(n):
+        for i in range(first, last):
             put(out, i, f(left, F(take(b, i))))
     else:
         right = F(take(b, 0))
-        for i in range(n):
+        for i in range(first, last):
             put(out, i, f(F(take(a, i)), right))
-
-
-def task(pattern: Any, name: str, f: Any, F: Any, result: str, dtype: str) -> int:
-    """The address of the pattern's machine code for a function and the dtypes of out and inputs."""
-    code = pattern.__code__.replace(co_name=f"{pattern.__name__}_{name}_{dtype}_{result}")
-    filled = FunctionType(code, {**globals(), "f": f, "F": F})
-    filled.__qualname__ = code.co_name  # the cache tells functions apart by name and line
-    return callback(task_signature(TYPES[result], TYPES[dtype]), filled)
 
 
 # functions that differ from the scalar ones -------------------------------------------------------
@@ -138,12 +122,14 @@ def function(name: str, dtype: str, table: str) -> tuple[Any, Any]:
 
 def unary(name: str, dtype: str, result: str) -> int:
     """Compile or load UNARY[name]; the address for launch.unary."""
-    return task(unary_task, name, *function(name, dtype, "UNARY"), result, dtype)
+    f, F = function(name, dtype, "UNARY")
+    return task(unary_task, f"{name}_{dtype}", result, dtype, f=f, F=F)
 
 
 def binary(name: str, dtype: str, result: str) -> int:
     """Compile or load BINARY[name]; the address for launch.binary and its kin."""
-    return task(binary_task, name, *function(name, dtype, "BINARY"), result, dtype)
+    f, F = function(name, dtype, "BINARY")
+    return task(binary_task, f"{name}_{dtype}", result, dtype, dtype, f=f, F=F)
 
 
 # casts --------------------------------------------------------------------------------------------
@@ -178,4 +164,4 @@ def cast(dtype: str, result: str) -> int:
         f = nonzero
     elif dtype in FLOATS and result not in FLOATS:
         f = to_int32 if result == "int32" else to_int64
-    return task(unary_task, "cast", f, F, result, dtype)
+    return task(unary_task, f"cast_{dtype}_{result}", result, dtype, f=f, F=F)

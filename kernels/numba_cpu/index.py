@@ -12,11 +12,9 @@ order; narrow rows are left to one thread.
 
 from __future__ import annotations
 
-from numba import prange, types
+from .launch import put, take, take_back, task
+from .toolchain import kernel
 
-from .toolchain import device, kernel, parallel
-
-GRAIN = 1 << 14  # elements of one piece of parallel work
 COLUMNS = 64  # columns of one thread's share: whole lines of the cache
 
 
@@ -33,53 +31,31 @@ def first_bad(indices, low, high):
     return -1
 
 
-@device
-def _copy_rows(out, x, indices, rows, length, first, last):
+def gather_task(out, x, indices, rows, length, first, last):
+    """out[i, :] = x[indices[i], :], rows of `length` elements."""
     for i in range(first, last):
-        at = indices[i]
+        at = take(indices, i)
         of = (at + rows if at < 0 else at) * length
         to = i * length
         for j in range(length):
-            out[to + j] = x[of + j]
+            put(out, to + j, take(x, of + j))
 
 
-@parallel
-def _gather(out, x, indices, rows, length, each):
-    for chunk in prange((indices.size + each - 1) // each):
-        first = types.int64(chunk) * each
-        _copy_rows(out, x, indices, rows, length, first, min(indices.size, first + each))
-
-
-@kernel
-def gather(out, x, indices, rows, length, few):
-    """out[i, :] = x[indices[i], :], rows of `length` elements."""
-    if out.size > few:
-        _gather(out, x, indices, rows, length, max(1, GRAIN // length))
-    else:
-        _copy_rows(out, x, indices, rows, length, 0, indices.size)
-
-
-@device
-def _add_rows(out, x, indices, rows, length, begin, end):
-    for i in range(indices.size):
-        at = indices[i]
+def scatter_task(out, x, indices, sizes, _, first, last):
+    """Columns first ... last - 1 of out[indices[i], :] += x[i, :]; sizes: count, rows, length."""
+    count, rows, length = take(sizes, 0), take(sizes, 1), take(sizes, 2)
+    for i in range(count):
+        at = take(indices, i)
         to = (at + rows if at < 0 else at) * length
-        of = i * length
-        for j in range(begin, end):
-            out[to + j] += x[of + j]
+        for j in range(first, last):
+            put(out, to + j, take_back(out, to + j) + take(x, i * length + j))
 
 
-@parallel
-def _scatter_add(out, x, indices, rows, length):
-    for chunk in prange((length + COLUMNS - 1) // COLUMNS):
-        begin = types.int64(chunk) * COLUMNS
-        _add_rows(out, x, indices, rows, length, begin, min(length, begin + COLUMNS))
+def gather(dtype: str) -> int:
+    """Compile or load `gather_task` for a dtype."""
+    return task(gather_task, dtype, dtype, dtype, "int64")
 
 
-@kernel
-def scatter_add(out, x, indices, rows, length, few):
-    """out[indices[i], :] += x[i, :], in the order of i."""
-    if x.size > few and length >= 2 * COLUMNS:
-        _scatter_add(out, x, indices, rows, length)
-    else:
-        _add_rows(out, x, indices, rows, length, 0, length)
+def scatter_add(dtype: str) -> int:
+    """Compile or load `scatter_task` for a dtype."""
+    return task(scatter_task, dtype, dtype, dtype, "int64", "int64")

@@ -1,12 +1,18 @@
-"""How an elementwise function reaches all elements: chunks, threads and broadcasting, once for all.
+"""How work reaches the threads: one parallel loop, which calls machine code by its address.
 
-    for each chunk of the result:                           in parallel, if the result is large
-        for each run of it along the last axis:             one run if nothing is broadcast
-            task(out, a, b, n, mode)                        n elements, compiled for one function
+    for each chunk of 0 ... count - 1:                  in parallel, if there is enough to do
+        task(a, b, c, d, e, first, last)                numbers first ... last - 1 of the work
 
-There are a hundred functions and five types, but only this one way of walking. So a `task` knows
-nothing but one line of elements, and is called by its address. That costs 2 ns a run, and it makes
-a task small: Numba compiles one in 0.1 s, against 0.4 s for a kernel with its own parallel loop.
+A `task` is a small C function of five pointers or numbers and a range: of elements, of rows, of
+tiles. There are a hundred functions and five types, but only this one way to share work: so Numba
+compiles one parallel loop, and tasks that are nothing but their loops, in 0.1 s each. (A kernel
+with a parallel loop of its own takes 0.4 s at least; it is worth that where it is one of a kind,
+as in matrix products.) The call costs 2 ns.
+
+A task for an elementwise function knows lines of elements, and nothing of broadcasting:
+
+    for each run of the result along its last axis:     `binary_runs`
+        task(out, a, b, mode, 0, 0, n)                  n elements; a or b may be one number
 
 Addresses are plain integers here. `take` and `put` read and write through pointers, and tell LLVM
 that what is written is not what is read next: without that each loop would be compiled twice, and
@@ -16,16 +22,41 @@ read before element i of `out` is written, and never after.)
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from llvmlite import ir
 from numba import prange, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
-from .toolchain import device, kernel, parallel
+from .toolchain import CONTRACT, callback, device, kernel, parallel
 
 CHUNK = 1 << 14  # elements of one piece of parallel work
 BOTH, NUMBER_LEFT, NUMBER_RIGHT = 0, 1, 2  # the modes: is a or b one number for the whole run?
+TYPES = {
+    "float32": types.float32,
+    "float64": types.float64,
+    "int8": types.int8,
+    "int32": types.int32,
+    "int64": types.int64,
+    "bool": types.boolean,
+    "number": None,
+}
+
+
+# tasks --------------------------------------------------------------------------------------------
+def task(pattern: Any, label: str, *arguments: str, fastmath: Any = CONTRACT, **names: Any) -> int:
+    """The address of a pattern's machine code, compiled or loaded from the cache.
+
+    A pattern is a function (a, b, c, d, e, first, last) with free names, which `names` fill in.
+    arguments says what its first parameters are: pointers to a dtype, or "number"s, like the rest.
+    """
+    code = pattern.__code__.replace(co_name=f"{pattern.__name__}_{label}")
+    filled = FunctionType(code, {**pattern.__globals__, **names})
+    filled.__qualname__ = code.co_name  # the cache tells functions apart by name and line
+    kinds = [types.CPointer(TYPES[a]) if TYPES[a] else types.int64 for a in arguments]
+    kinds += [types.int64] * (7 - len(kinds))
+    return callback(types.void(*kinds), filled, fastmath=fastmath)
 
 
 # pointers -----------------------------------------------------------------------------------------
@@ -74,107 +105,116 @@ def put(typingctx: Any, pointer: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
-def call(typingctx: Any, task: Any, out: Any, a: Any, b: Any, n: Any, mode: Any) -> Any:
-    """Call the machine code at address `task` with five 64-bit arguments."""
+def call(
+    typingctx: Any,
+    task: Any,
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any,
+    e: Any,
+    first: Any,
+    last: Any,
+) -> Any:
+    """Call the machine code at address `task` with seven 64-bit arguments."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number = ir.IntType(64)
-        function = ir.FunctionType(ir.VoidType(), [number] * 5).as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 7).as_pointer()
         builder.call(builder.inttoptr(arguments[0], function), arguments[1:])
         return context.get_dummy_value()
 
-    return types.void(*(types.int64,) * 6), generate
+    return types.void(*(types.int64,) * 8), generate
 
 
-def task_signature(out: Any, inputs: Any) -> Any:
-    """The signature of a task whose elements have these Numba types."""
-    pointer = types.CPointer(inputs)
-    return types.void(types.CPointer(out), pointer, pointer, types.int64, types.int64)
-
-
-# one run, cut into chunks -------------------------------------------------------------------------
-@parallel
-def _chunks(task, out, a, b, out_step, a_step, b_step, n, mode):
-    """One run of n elements; steps are the bytes from element to element, 0 for a number."""
-    for chunk in prange((n + CHUNK - 1) // CHUNK):
-        at = types.int64(chunk) * CHUNK
-        count = min(CHUNK, n - at)
-        call(task, out + at * out_step, a + at * a_step, b + at * b_step, count, mode)
-
-
-@device
-def _run(task, out, a, b, out_step, step, n, mode, few):
-    if n <= few:
-        call(task, out, a, b, n, mode)
-    else:
-        a_step = 0 if mode == NUMBER_LEFT else step
-        b_step = 0 if mode == NUMBER_RIGHT else step
-        _chunks(task, out, a, b, out_step, a_step, b_step, n, mode)
-
-
-@device
 def address(x):
-    return types.int64(x.ctypes.data)
+    """Where an array is in memory; a number stays what it is."""
+
+
+@overload(address)
+def _address(x):
+    if isinstance(x, types.Array):
+        return lambda x: types.int64(x.ctypes.data)
+    return lambda x: types.int64(x)
+
+
+# threads ------------------------------------------------------------------------------------------
+@parallel
+def _spread(task, a, b, c, d, e, count, each):
+    for chunk in prange((count + each - 1) // each):
+        first = types.int64(chunk) * each
+        call(task, a, b, c, d, e, first, min(count, first + each))
+
+
+@kernel
+def run(task, a, b, c, d, e, count, each, threads):
+    """task on 0 ... count - 1, `each` at once if by several threads; a to e: arrays or numbers."""
+    if threads:
+        _spread(task, address(a), address(b), address(c), address(d), address(e), count, each)
+    else:
+        call(task, address(a), address(b), address(c), address(d), address(e), 0, count)
+
+
+# elementwise --------------------------------------------------------------------------------------
+@device
+def _line(task, out, a, b, mode, n, few):
+    if n <= few:
+        call(task, out, a, b, mode, 0, 0, n)
+    else:
+        _spread(task, out, a, b, mode, 0, n, CHUNK)
 
 
 @kernel
 def unary(task, out, x, few):
-    """task on all elements of x; in parallel if there are more than `few`."""
-    _run(task, address(out), address(x), 0, out.itemsize, x.itemsize, x.size, BOTH, few)
+    """task on all elements of x; by several threads if there are more than `few`."""
+    _line(task, address(out), address(x), 0, 0, x.size, few)
 
 
 @kernel
 def binary(task, out, a, b, mode, few):
     """task on a and b, of which one may hold a single number (mode)."""
-    steps = out.itemsize, a.itemsize
-    _run(task, address(out), address(a), address(b), *steps, out.size, mode, few)
+    _line(task, address(out), address(a), address(b), mode, out.size, few)
 
 
 @kernel
 def binary_number(task, out, a, number, mode, few):
     """task on a and a number, which stands on the left or on the right (mode)."""
     cell = a[:1].copy()
-    cell[0] = number
-    left, right = (
-        (address(cell), address(a)) if mode == NUMBER_LEFT else (address(a), address(cell))
-    )
-    _run(task, address(out), left, right, out.itemsize, a.itemsize, out.size, mode, few)
+    if cell.size:
+        cell[0] = number
+    if mode == NUMBER_LEFT:
+        _line(task, address(out), address(cell), address(a), mode, out.size, few)
+    else:
+        _line(task, address(out), address(a), address(cell), mode, out.size, few)
 
 
-# many runs: broadcasting --------------------------------------------------------------------------
-@device
-def _starts(row, plan):
-    """Where run number `row` begins in a and b: its position along the outer axes by division."""
-    a = b = types.int64(0)
-    for axis in range(plan.shape[1] - 2, -1, -1):
-        size = plan[0, axis]
-        index = row % size
-        row //= size
-        a += index * plan[1, axis]
-        b += index * plan[2, axis]
-    return a, b
-
-
+# broadcasting -------------------------------------------------------------------------------------
 @device
 def _rows(task, out, a, b, out_step, step, plan, mode, first, last):
-    n = plan[0, plan.shape[1] - 1]
+    """Runs first ... last - 1; where they begin in a and b is found by division."""
+    axes = plan[0]
+    n = plan[axes]
     for row in range(first, last):
-        i, j = _starts(row, plan)
-        call(task, out + row * n * out_step, a + i * step, b + j * step, n, mode)
+        i = j = types.int64(0)
+        rest = row
+        for axis in range(axes - 1, 0, -1):
+            index = rest % plan[axis]
+            rest //= plan[axis]
+            i += index * plan[axes + axis]
+            j += index * plan[2 * axes + axis]
+        call(task, out + row * n * out_step, a + i * step, b + j * step, mode, 0, 0, n)
 
 
 @parallel
 def _row_chunks(task, out, a, b, out_step, step, plan, mode, rows, each):
     for chunk in prange((rows + each - 1) // each):
         first = types.int64(chunk) * each
-        last = min(rows, first + each)
-        _rows(task, out, a, b, out_step, step, plan, mode, first, last)
+        _rows(task, out, a, b, out_step, step, plan, mode, first, min(rows, first + each))
 
 
 @kernel
 def binary_runs(task, out, a, b, plan, mode, few):
-    """task run by run; plan holds the axes' sizes, and the strides of a and of b in elements."""
-    n = plan[0, plan.shape[1] - 1]
+    """task run by run; plan: the number of axes, their sizes, strides of a and b in elements."""
+    n = plan[plan[0]]
     rows = out.size // n
     places = address(out), address(a), address(b), out.itemsize, a.itemsize
     if out.size <= few:

@@ -11,15 +11,17 @@ The numbers are those of backends/defaults/sampling.py to the bit. So every step
 rounds exactly, in the order in which it stands there, and no product and sum may become one
 (`EXACT`).
 """
+# ruff: noqa: F821 - EACH is filled in when a pattern is compiled
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import prange, types
+from numba import types
 
-from .toolchain import device, parallel
+from .launch import put, task
+from .toolchain import device
 from .vmath import exact_polynomial
 
 EXACT: set[str] = set()
@@ -57,31 +59,33 @@ def _words(out, place, begin, end):
             out[i - begin] = words[i - 4 * block]
 
 
-@parallel(fastmath=EXACT)
-def random_bits(out, place):
-    """out[i] = word i."""
-    for piece in prange((out.size + PIECE - 1) // PIECE):
-        begin = types.int64(piece) * PIECE
-        end = min(out.size, begin + PIECE)
-        _words(out[begin:end], place, begin, end)
+@device(fastmath=EXACT)
+def _place(key, low, high):
+    return types.uint64(key), types.uint64(low), types.uint64(high)
 
 
-@parallel(fastmath=EXACT)
-def uniform(out, place):
+def bits_task(out, key, low, high, count, first, last):
+    """out[i] = word i, for pieces of PIECE words."""
+    words = np.empty(PIECE, np.int64)
+    for begin in range(first * PIECE, min(count, last * PIECE), PIECE):
+        many = min(PIECE, count - begin)
+        _words(words, _place(key, low, high), begin, begin + many)
+        for i in range(many):
+            put(out, begin + i, words[i])
+
+
+def uniform_task(out, key, low, high, count, first, last):
     """24 bits of one word in float32, 27 and 26 bits of two words in float64, as fractions."""
-    single = out.itemsize == 4
-    each = 1 if single else 2
-    for piece in prange((out.size + PIECE - 1) // PIECE):
-        begin = types.int64(piece) * PIECE
-        end = min(out.size, begin + PIECE)
-        words = np.empty(each * PIECE, np.int64)
-        _words(words, place, each * begin, each * end)
-        for i in range(end - begin):
-            if single:
-                out[begin + i] = (words[i] >> 8) * 2.0**-24
+    words = np.empty(EACH * PIECE, np.int64)
+    for begin in range(first * PIECE, min(count, last * PIECE), PIECE):
+        many = min(PIECE, count - begin)
+        _words(words, _place(key, low, high), EACH * begin, EACH * (begin + many))
+        for i in range(many):
+            if EACH == 1:
+                put(out, begin + i, (words[i] >> 8) * 2.0**-24)
             else:
                 both = (words[2 * i] >> 5) * (1 << 26) + (words[2 * i + 1] >> 6)
-                out[begin + i] = both * 2.0**-53
+                put(out, begin + i, both * 2.0**-53)
 
 
 # sampling.py's steps, on one number -------------------------------------------------------------
@@ -125,31 +129,41 @@ def _direction(word):
     return (sin if swap else cos) * sign, (cos if swap else sin) * sign
 
 
-@parallel(fastmath=EXACT)
-def normal(out, place):
+def normal_task(out, key, low, high, count, first, last):
     """Box & Muller: radii from the first half of the words, directions from the second."""
-    half = (out.size + 1) // 2
-    for piece in prange((half + PIECE - 1) // PIECE):
-        begin = types.int64(piece) * PIECE
-        end = min(half, begin + PIECE)
-        radii, directions = np.empty(PIECE, np.int64), np.empty(PIECE, np.int64)
-        _words(radii, place, begin, end)
-        _words(directions, place, half + begin, half + end)
-        for i in range(end - begin):
+    half = (count + 1) // 2
+    radii, directions = np.empty(PIECE, np.int64), np.empty(PIECE, np.int64)
+    for begin in range(first * PIECE, min(half, last * PIECE), PIECE):
+        many = min(PIECE, half - begin)
+        _words(radii, _place(key, low, high), begin, begin + many)
+        _words(directions, _place(key, low, high), half + begin, half + begin + many)
+        for i in range(many):
             radius = math.sqrt(_log(_fraction(radii[i])) * -2.0)
             x, y = _direction(directions[i])
-            out[begin + i] = radius * x
-            if half + begin + i < out.size:
-                out[half + begin + i] = radius * y
+            put(out, begin + i, radius * x)
+            if half + begin + i < count:
+                put(out, half + begin + i, radius * y)
 
 
-@parallel(fastmath=EXACT)
-def exponential(out, place):
+def exponential_task(out, key, low, high, count, first, last):
     """-ln u."""
-    for piece in prange((out.size + PIECE - 1) // PIECE):
-        begin = types.int64(piece) * PIECE
-        end = min(out.size, begin + PIECE)
-        words = np.empty(PIECE, np.int64)
-        _words(words, place, begin, end)
-        for i in range(end - begin):
-            out[begin + i] = _log(_fraction(words[i])) * -1.0
+    words = np.empty(PIECE, np.int64)
+    for begin in range(first * PIECE, min(count, last * PIECE), PIECE):
+        many = min(PIECE, count - begin)
+        _words(words, _place(key, low, high), begin, begin + many)
+        for i in range(many):
+            put(out, begin + i, _log(_fraction(words[i])) * -1.0)
+
+
+PATTERNS = {
+    "random_bits": bits_task,
+    "uniform": uniform_task,
+    "normal": normal_task,
+    "exponential": exponential_task,
+}
+
+
+def draw(name: str, dtype: str) -> int:
+    """Compile or load a distribution's task for a dtype."""
+    each = 2 if dtype == "float64" else 1
+    return task(PATTERNS[name], dtype, dtype, fastmath=EXACT, EACH=each)

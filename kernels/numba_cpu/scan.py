@@ -2,7 +2,7 @@
 
     for o in range(outer):                              x is (outer, length, inner)
         for j in range(inner):
-            total = start                               0 or 1
+            total = START                               0 or 1
             for k in range(length):
                 total = total + x[o, k, j]              or times
                 out[o, k, j] = total
@@ -15,32 +15,25 @@ line of the cache. The total is kept in double precision (integers in 64 bits): 
 
 from __future__ import annotations
 
-from numba import prange, types
+import numpy as np
 
-from .toolchain import device, kernel, parallel
-
-
-@device
-def _line(out, x, line, length, inner, start, product):
-    begin = line // inner * length * inner + line % inner
-    total = start
-    for at in range(begin, begin + length * inner, inner):
-        total = total * x[at] if product else total + x[at]
-        out[at] = total
+from .elementwise import FLOATS
+from .launch import put, take, task
+from .reduce import add, multiply
 
 
-@parallel
-def _lines(out, x, lines, length, inner, start, product):
-    for line in prange(lines):
-        _line(out, x, types.int64(line), length, inner, start, product)
+def scan_task(out, x, length, inner, _, first, last):
+    """Lines of `length` elements, `inner` apart."""
+    for line in range(first, last):
+        begin = line // inner * length * inner + line % inner
+        total = START
+        for at in range(begin, begin + length * inner, inner):
+            total = fold(total, take(x, at))
+            put(out, at, total)
 
 
-@kernel
-def scan(out, x, length, inner, start, product, few):
-    """out = the running sums (products) along an axis of `length` elements, `inner` apart."""
-    lines = x.size // length
-    if x.size > few and lines > 1:
-        _lines(out, x, lines, length, inner, start, product)
-    else:
-        for line in range(lines):
-            _line(out, x, line, length, inner, start, product)
+def scan(name: str, dtype: str) -> int:
+    """Compile or load `scan_task` for cumsum or cumprod and a dtype."""
+    kind = np.float64 if dtype in FLOATS else np.int64
+    fold, start = (add, 0) if name == "cumsum" else (multiply, 1)
+    return task(scan_task, f"{name}_{dtype}", dtype, dtype, START=kind(start), fold=fold)

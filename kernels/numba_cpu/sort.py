@@ -13,32 +13,39 @@ no counters to clear.
 Floats come as their bits (`_key` makes them integers in order; nan is the largest). A descending
 order is the ascending one of the inverted keys, which leaves equal elements in place.
 """
+# ruff: noqa: F821 - HALF and INFINITY are filled in when the patterns are compiled
 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange, types
+from numba import types
 
-from .toolchain import device, parallel
+from .launch import put, take, task
+from .toolchain import device
 
 FEW = 48
 BINS = 256
+# Of each dtype: the integers to read it as, how many of them are negative, the bits of infinity.
+READ_AS = {
+    "float32": ("int32", 1 << 31, 0x7F800000),
+    "float64": ("int64", 1 << 63, 0x7FF0000000000000),
+    "int32": ("int32", 1 << 31, 0),
+    "int64": ("int64", 1 << 63, 0),
+    "bool": ("int8", 1 << 7, 0),
+}
 
 
 @device
 def _key(bits, half, infinity, descending):
-    """An unsigned integer in the order of the elements.
-
-    half is the number of negative integers of the type; infinity its bits, 0 if x are integers.
-    """
+    """An unsigned integer in the order of the elements; half and infinity are READ_AS's."""
     i = types.int64(bits)
     if infinity > 0:
-        magnitude = i & (half - 1)
+        magnitude = i & types.int64(half - types.uint64(1))
         if magnitude > infinity:
-            i = half - 1
+            i = types.int64(half - types.uint64(1))
         elif i < 0:
             i = -magnitude
-    return types.uint64((~i if descending else i) + half)
+    return types.uint64(~i if descending else i) + half
 
 
 @device
@@ -77,41 +84,47 @@ def _radix(order, spare, keys, counts, n):
             order[i] = spare[i]
 
 
-@parallel
-def argsort(out, bits, length, inner, infinity, descending):
-    """Each line of out = the sorting order of the line of x, elements `inner` apart."""
-    for line in prange(out.size // length):
-        begin = types.int64(line) // inner * length * inner + types.int64(line) % inner
-        half = types.int64(1) << types.int64(8 * bits.itemsize - 1)
-        keys = np.empty(length, np.uint64)
-        order = np.empty(length, np.int64)
+def argsort_task(out, x, length, inner, descending, first, last):
+    """Lines of out = the sorting orders of the lines of x, elements `inner` apart."""
+    keys, order = np.empty(length, np.uint64), np.empty(length, np.int64)
+    spare, counts = np.empty(length, np.int64), np.empty(BINS, np.int64)
+    for line in range(first, last):
+        begin = line // inner * length * inner + line % inner
         for i in range(length):
-            keys[i] = _key(bits[begin + i * inner], half, infinity, descending)
+            keys[i] = _key(take(x, begin + i * inner), HALF, INFINITY, descending != 0)
         if length <= FEW:
             _insert(order, keys, length)
         else:
-            _radix(order, np.empty(length, np.int64), keys, np.empty(BINS, np.int64), length)
+            _radix(order, spare, keys, counts, length)
         for i in range(length):
-            out[begin + i * inner] = order[i]
+            put(out, begin + i * inner, order[i])
 
 
-@device
-def _extreme_key(bits, half, infinity, smallest):
-    """The key by which the sought element is the largest; nan is always that."""
-    if infinity > 0 and (types.int64(bits) & (half - 1)) > infinity:
-        return ~types.uint64(0)
-    return _key(bits, half, infinity, smallest)
-
-
-@parallel
-def arg_extreme(out, bits, length, inner, infinity, smallest):
+def extreme_task(out, x, length, inner, smallest, first, last):
     """out[line] = where the largest (smallest) element stands first; nan is both."""
-    for line in prange(out.size):
-        half = types.int64(1) << types.int64(8 * bits.itemsize - 1)
-        begin = types.int64(line) // inner * length * inner + types.int64(line) % inner
-        best, at = _extreme_key(bits[begin], half, infinity, smallest), 0
-        for i in range(1, length):
-            k = _extreme_key(bits[begin + i * inner], half, infinity, smallest)
-            if k > best:
+    nan = types.int64(HALF - types.uint64(1))
+    for line in range(first, last):
+        begin = line // inner * length * inner + line % inner
+        best, at = types.uint64(0), 0
+        for i in range(length):
+            x_bits = take(x, begin + i * inner)
+            k = _key(x_bits, HALF, INFINITY, smallest != 0)
+            if INFINITY > 0 and (x_bits & nan) > INFINITY:
+                k = ~types.uint64(0)
+            if k > best or i == 0:
                 best, at = k, i
-        out[line] = at
+        put(out, line, at)
+
+
+def argsort(dtype: str) -> int:
+    """Compile or load `argsort_task` for a dtype."""
+    integer, half, infinity = READ_AS[dtype]
+    names = {"HALF": np.uint64(half), "INFINITY": infinity}
+    return task(argsort_task, dtype, "int64", integer, **names)
+
+
+def arg_extreme(dtype: str) -> int:
+    """Compile or load `extreme_task` for a dtype."""
+    integer, half, infinity = READ_AS[dtype]
+    names = {"HALF": np.uint64(half), "INFINITY": infinity}
+    return task(extreme_task, dtype, "int64", integer, **names)

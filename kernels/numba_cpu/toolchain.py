@@ -144,11 +144,15 @@ def parallel(function: Any = None, *, fastmath: Any = CONTRACT) -> Any:
     return kernel(function, fastmath=fastmath, parallel=True)
 
 
-def device(function: Any = None, *, fastmath: Any = CONTRACT) -> Any:
-    """A function for kernels to call, compiled into each of them."""
+def device(function: Any = None, *, fastmath: Any = CONTRACT, always: bool = False) -> Any:
+    """A function for kernels to call, which LLVM compiles into them if it is small, or `always`.
+
+    A loop with a call in it has no vectors.
+    """
     if function is None:
-        return lambda f: device(f, fastmath=fastmath)
-    return numba.njit(function, nogil=True, error_model="numpy", fastmath=fastmath)
+        return lambda f: device(f, fastmath=fastmath, always=always)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    return numba.njit(function, forceinline=always, **options)
 
 
 def callback(signature: Any, function: Any, *, fastmath: Any = CONTRACT) -> int:

@@ -13,57 +13,76 @@ and adds; the order in which an element of the image gets its terms is always th
 
 from __future__ import annotations
 
-from numba import prange, types
-
-from .toolchain import device, parallel
+from .launch import put, take, take_back, task
+from .toolchain import device
 
 
 @device
-def _inside(k, axis):
+def _inside(k, n, stride, before, dilation, count):
     """The first position, and the one after the last, at which element k lies in the image."""
-    n, stride, before, dilation, count = axis
     shift = before - k * dilation  # element k of window p lies at p * stride - shift
     first = min(count, max(0, -((-shift) // stride)))
     return first, max(first, min(count, (n - 1 + shift) // stride + 1))
 
 
-@parallel
-def unfold(columns, x, rows, lines, size, kernel, axis):
+@device
+def _geometry(sizes):
+    """What `unfold_task` says of sizes, as a tuple."""
+    return (
+        *(take(sizes, 0), take(sizes, 1), take(sizes, 2), take(sizes, 3), take(sizes, 4)),
+        *(take(sizes, 5), take(sizes, 6), take(sizes, 7), take(sizes, 8)),
+    )
+
+
+def unfold_task(columns, x, rows, sizes, _, first, last):
     """columns (planes, k, kernel, lines, count) of planes of `size` elements.
 
     rows (k, lines): the other axes' kernel elements, and for each the positions of its windows.
-    axis: the last one's size, stride, padding before, dilation and number of positions.
+    sizes: the number of rows, lines, size, and the last axis' kernel elements, size, stride,
+    padding before, dilation and number of positions.
     """
-    _, stride, before, dilation, count = axis
-    height = rows.size * kernel * count
-    for plane in prange(columns.size // height):
-        to, start = types.int64(plane) * height, types.int64(plane) * size
-        for row in range(rows.size):
+    all_rows, lines, size, kernel, n, stride, before, dilation, count = _geometry(sizes)
+    for plane in range(first, last):
+        to = plane * all_rows * kernel * count
+        for row in range(all_rows):
+            line = take(rows, row)
             for k in range(kernel):
                 at = to + ((row // lines * kernel + k) * lines + row % lines) * count
-                first, last = _inside(k, axis) if rows[row] >= 0 else (count, count)
-                of = start + rows[row] - before + k * dilation
-                for p in range(first):
-                    columns[at + p] = 0
-                for p in range(first, last):
-                    columns[at + p] = x[of + p * stride]
-                for p in range(last, count):
-                    columns[at + p] = 0
+                begin, end = _inside(k, n, stride, before, dilation, count)
+                if line < 0:
+                    begin = end = count
+                of = plane * size + line - before + k * dilation
+                for p in range(begin):
+                    put(columns, at + p, 0)
+                for p in range(begin, end):
+                    put(columns, at + p, take(x, of + p * stride))
+                for p in range(end, count):
+                    put(columns, at + p, 0)
 
 
-@parallel
-def fold(x, columns, rows, lines, size, kernel, axis):
-    """x = 0, then each element of the columns added where `unfold` read it."""
-    _, stride, before, dilation, count = axis
-    height = rows.size * kernel * count
-    for plane in prange(x.size // size):
-        to, start = types.int64(plane) * height, types.int64(plane) * size
+def fold_task(x, columns, rows, sizes, _, first, last):
+    """x = 0, then each element of the columns added where `unfold_task` read it."""
+    all_rows, lines, size, kernel, n, stride, before, dilation, count = _geometry(sizes)
+    for plane in range(first, last):
+        to = plane * all_rows * kernel * count
         for i in range(size):
-            x[start + i] = 0
-        for row in range(rows.size):
-            for k in range(kernel):
+            put(x, plane * size + i, 0)
+        for row in range(all_rows):
+            line = take(rows, row)
+            for k in range(kernel if line >= 0 else 0):
                 at = to + ((row // lines * kernel + k) * lines + row % lines) * count
-                first, last = _inside(k, axis) if rows[row] >= 0 else (count, count)
-                of = start + rows[row] - before + k * dilation
-                for p in range(first, last):
-                    x[of + p * stride] += columns[at + p]
+                begin, end = _inside(k, n, stride, before, dilation, count)
+                of = plane * size + line - before + k * dilation
+                for p in range(begin, end):
+                    place = of + p * stride
+                    put(x, place, take_back(x, place) + take(columns, at + p))
+
+
+def unfold(dtype: str) -> int:
+    """Compile or load `unfold_task` for a dtype."""
+    return task(unfold_task, dtype, dtype, dtype, "int64", "int64")
+
+
+def fold(dtype: str) -> int:
+    """Compile or load `fold_task` for a dtype."""
+    return task(fold_task, dtype, dtype, dtype, "int64", "int64")

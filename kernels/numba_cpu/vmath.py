@@ -117,11 +117,15 @@ def constants(T: Any) -> dict[str, Any]:
         "LN2": math.log(2.0),
         "LN2_HIGH": high,
         "LN2_LOW": fsum((low, LN2_TAIL)),
-        "EXP_LOWEST": -104.0 if single else -746.0,  # e^x is 0 below and inf above
-        "EXP_HIGHEST": 89.0 if single else 710.0,
+        "EXP_LOWEST": -104.0 if single else -746.0,  # e^x is 0 below ...
+        "EXP_TINY": -87.0 if single else -708.0,  # ... may be denormal below ...
+        "EXP_HIGHEST": 88.72283 if single else 709.782712893384,  # ... and is inf above
         "EXP2_LOWEST": -151.0 if single else -1076.0,
-        "EXP2_HIGHEST": 128.0 if single else 1024.0,
+        "EXP2_TINY": -125.0 if single else -1021.0,
+        "EXP2_HIGHEST": float(np.nextafter(T(bias + 1), T(0))),
         "EXPM1_LOWEST": -20.0 if single else -40.0,  # e^x - 1 is -1 below
+        "EXPM1_HIGHEST": 89.0 if single else 710.0,
+        "DROP": 2.0**-64,
         "SQRT_HALF": math.sqrt(0.5),
         "SMALLEST_NORMAL": 2.0 ** (1 - bias),
         "RAISE": 2.0**mantissa,  # makes denormal numbers normal
@@ -129,13 +133,15 @@ def constants(T: Any) -> dict[str, Any]:
         "DENSITY_0": 1.0 / math.sqrt(2.0 * pi),
     }
     tables = {
-        "EXP": [1.0 / factorial(k) for k in range(terms - 1, 1, -1)],  # (e^r - 1 - r) / r^2
+        "EXP": [1.0 / factorial(k) for k in range(terms - 1, -1, -1)],
+        "EXPM1": [1.0 / factorial(k) for k in range(terms - 1, 1, -1)],  # (e^r - 1 - r) / r^2
         "ARTANH": [2.0 / (2 * k + 1) for k in range(odd, 0, -1)],  # (ln m - 2 s) / s^3
     }
     return {
         "T": T,
         "INT": integer,
         "ONE_BIT": integer(1),
+        "LIFT_BITS": integer(64 << mantissa),
         "MANTISSA": integer(mantissa),
         "BIAS": integer(bias),
         "FRACTION": integer((1 << mantissa) - 1),
@@ -150,42 +156,45 @@ def power_of_two(k):
     return bits(INT((k + BIAS) << MANTISSA))
 
 
-def scaled(y, k):
-    """2^k y in two steps, because 2^k itself may be too large or too small for a float."""
-    first = INT(k >> ONE_BIT)
-    return y * power_of_two(first) * power_of_two(INT(k - first))
+def scaled(y, shifted, x, tiny, highest):
+    """2^n y, 1/sqrt(2) <= y <= sqrt(2), n the lowest bits of `shifted`, added to y's exponent.
+
+    Where the result, a power with exponent x, is denormal (x < tiny), by way of a larger one.
+    """
+    exponent = INT(bits(shifted) << MANTISSA)  # all other bits of SHIFT are shifted out
+    below = x < tiny
+    exponent = INT(exponent + LIFT_BITS) if below else exponent
+    y = bits(INT(bits(y) + exponent))
+    y = y * DROP if below else y
+    return y if x <= highest else x * INF  # inf, or nan
 
 
 def exp(x):
     """e^x."""
-    x = EXP_HIGHEST if x > EXP_HIGHEST else x  # nan passes both tests
-    x = EXP_LOWEST if x < EXP_LOWEST else x
+    x = EXP_LOWEST if x < EXP_LOWEST else x  # nan passes the test
     shifted = x * LOG2_E + SHIFT
     n = shifted - SHIFT
     r = (x - n * LN2_HIGH) - n * LN2_LOW
-    y = ONE + (r + r * r * polynomial(r, EXP))
-    return scaled(y, INT(bits(shifted) - bits(SHIFT)))
+    return scaled(polynomial(r, EXP), shifted, x, EXP_TINY, EXP_HIGHEST)
 
 
 def exp2(x):
     """2^x."""
-    x = EXP2_HIGHEST if x > EXP2_HIGHEST else x
     x = EXP2_LOWEST if x < EXP2_LOWEST else x
     shifted = x + SHIFT
     r = (x - (shifted - SHIFT)) * LN2
-    y = ONE + (r + r * r * polynomial(r, EXP))
-    return scaled(y, INT(bits(shifted) - bits(SHIFT)))
+    return scaled(polynomial(r, EXP), shifted, x, EXP2_TINY, EXP2_HIGHEST)
 
 
 def expm1(x):
     """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), twice the half of it so that 2^n is never too large."""
-    x = EXP_HIGHEST if x > EXP_HIGHEST else x
+    x = EXPM1_HIGHEST if x > EXPM1_HIGHEST else x
     x = EXPM1_LOWEST if x < EXPM1_LOWEST else x
     shifted = x * LOG2_E + SHIFT
     n = shifted - SHIFT
     r = (x - n * LN2_HIGH) - n * LN2_LOW
     half = power_of_two(INT(bits(shifted) - bits(SHIFT) - ONE_BIT))
-    y = r + r * r * polynomial(r, EXP)
+    y = r + r * r * polynomial(r, EXPM1)
     return TWO * (half * y + (half - HALF))
 
 
@@ -351,5 +360,6 @@ def functions(T: Any) -> dict[str, Any]:
     """The functions above for T (np.float32 or np.float64), by scalar.py's names, for kernels."""
     names = {**globals(), **constants(T)}
     for f in (*STEPS, *UNARY, *BINARY):
-        names[f.__name__] = device(FunctionType(f.__code__, names, f.__name__))
+        copy = FunctionType(f.__code__, names, f.__name__)
+        names[f.__name__] = device(copy, always=True)
     return {f.__name__.rstrip("_"): names[f.__name__] for f in (*UNARY, *BINARY)}
