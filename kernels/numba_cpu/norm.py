@@ -1,0 +1,255 @@
+"""Batch norm and layer norm, forward and gradient.
+
+    for each channel:                            channels in parallel
+        mean = sum(x) / n;   var = sum((x - mean)^2) / n
+        y = (x - mean) (w / sqrt(var + eps)) + b
+
+Three passes over a channel, and only the first one reads memory: a channel of 32 images of 56 x 56
+has 400 KB and stays in the second-level cache. The composed form makes six passes over everything.
+The variance is that of the deviations (not E[x^2] - mean^2, which cancels), and planes are added up
+in double precision; within a plane a sum has as many partial sums as vectors have lanes. A channel
+belongs to one thread, so the result does not depend on how many there are.
+
+Where a channel is one number per row (N, C), runs of channels side by side take the place of
+planes. In layer norm a row is what a channel is here; the gradients for w and b, sums over rows,
+are taken over chunks of rows and added in order.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .softmax import line_sum
+from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+
+RUN = 64  # channels side by side that one piece of work covers
+
+
+# sums over lines ----------------------------------------------------------------------------------
+@device(fastmath=REASSOCIATE)
+def squares(line, mean):
+    total = line.dtype.type(0)
+    for j in range(line.size):
+        d = line[j] - mean
+        total += d * d
+    return total
+
+
+@device(fastmath=REASSOCIATE)
+def products(g, x, mean):
+    """sum(g) and sum(g (x - mean))."""
+    total = inner = g.dtype.type(0)
+    for j in range(g.size):
+        total += g[j]
+        inner += g[j] * (x[j] - mean)
+    return total, inner
+
+
+@device
+def normalised(y, x, mean, scale, shift):
+    for j in range(x.size):
+        y[j] = (x[j] - mean) * scale + shift
+
+
+@device
+def corrected(gx, g, x, mean, scale, slope, shift):
+    """gx = scale (g - (x - mean) slope - shift)."""
+    for j in range(x.size):
+        gx[j] = (g[j] - (x[j] - mean) * slope - shift) * scale
+
+
+# batch norm ---------------------------------------------------------------------------------------
+@parallel
+def batch_norm(y, mean, var, x, w, b, weighted, shifted, eps):
+    """y, x (n, channels, length); mean, var, w, b (channels,)."""
+    n, channels, length = x.shape
+    for c in prange(channels):
+        wide()
+        T, count = x.dtype.type, n * length
+        total = 0.0
+        for i in range(n):
+            total += line_sum(x[i, c])
+        centre = T(total / count)
+        total = 0.0
+        for i in range(n):
+            total += squares(x[i, c], centre)
+        spread = T(total / count)
+        mean[c], var[c] = centre, spread
+        scale, shift = T(1) / math.sqrt(spread + eps), T(0)
+        if weighted:
+            scale *= w[c]
+        if shifted:
+            shift = b[c]
+        for i in range(n):
+            normalised(y[i, c], x[i, c], centre, scale, shift)
+
+
+@parallel
+def batch_norm_grad(gx, gw, gb, g, x, w, weighted, mean, var, eps):
+    """gx = w rstd (g - gb / n - xhat gw / n), with gw = sum(g xhat) and gb = sum(g)."""
+    n, channels, length = x.shape
+    for c in prange(channels):
+        wide()
+        T, count = x.dtype.type, n * length
+        centre, rstd = mean[c], T(1) / math.sqrt(var[c] + eps)
+        total = inner = 0.0
+        for i in range(n):
+            some, more = products(g[i, c], x[i, c], centre)
+            total += some
+            inner += more
+        gb[c], gw[c] = total, inner * rstd
+        slope, shift = T(inner * rstd * rstd / count), T(total / count)
+        scale = rstd
+        if weighted:
+            scale *= w[c]
+        for i in range(n):
+            corrected(gx[i, c], g[i, c], x[i, c], centre, scale, slope, shift)
+
+
+# batch norm of (n, channels) ----------------------------------------------------------------------
+@parallel
+def batch_norm_columns(y, mean, var, x, w, b, weighted, shifted, eps):
+    """As `batch_norm`, of y, x (n, channels)."""
+    n, channels = x.shape
+    for piece in prange((channels + RUN - 1) // RUN):
+        wide()
+        first = piece * RUN
+        size = min(RUN, channels - first)
+        total, scale, shift = np.zeros(size), np.empty(size, x.dtype), np.zeros(size, x.dtype)
+        centre, spread = mean[first : first + size], var[first : first + size]
+        for i in range(n):
+            for j in range(size):
+                total[j] += x[i, first + j]
+        for j in range(size):
+            centre[j] = total[j] / n
+            total[j] = 0
+        for i in range(n):
+            for j in range(size):
+                d = x[i, first + j] - centre[j]
+                total[j] += d * d
+        for j in range(size):
+            spread[j] = total[j] / n
+            scale[j] = x.dtype.type(1) / math.sqrt(spread[j] + eps)
+            if weighted:
+                scale[j] *= w[first + j]
+            if shifted:
+                shift[j] = b[first + j]
+        for i in range(n):
+            for j in range(size):
+                y[i, first + j] = (x[i, first + j] - centre[j]) * scale[j] + shift[j]
+
+
+@parallel
+def batch_norm_columns_grad(gx, gw, gb, g, x, w, weighted, mean, var, eps):
+    """As `batch_norm_grad`, of gx, g, x (n, channels)."""
+    n, channels = x.shape
+    for piece in prange((channels + RUN - 1) // RUN):
+        wide()
+        first, T = piece * RUN, x.dtype.type
+        size = min(RUN, channels - first)
+        total, inner = np.zeros(size), np.zeros(size)
+        scale, slope, shift = np.empty(size, T), np.empty(size, T), np.empty(size, T)
+        centre = mean[first : first + size]
+        for i in range(n):
+            for j in range(size):
+                total[j] += g[i, first + j]
+                inner[j] += g[i, first + j] * (x[i, first + j] - centre[j])
+        for j in range(size):
+            rstd = T(1) / math.sqrt(var[first + j] + eps)
+            gb[first + j], gw[first + j] = total[j], inner[j] * rstd
+            slope[j], shift[j] = inner[j] * rstd * rstd / n, total[j] / n
+            scale[j] = rstd
+            if weighted:
+                scale[j] *= w[first + j]
+        for i in range(n):
+            for j in range(size):
+                d = g[i, first + j] - (x[i, first + j] - centre[j]) * slope[j] - shift[j]
+                gx[i, first + j] = d * scale[j]
+
+
+# layer norm ---------------------------------------------------------------------------------------
+@device
+def layer_line(y, x, w, b, weighted, shifted, eps):
+    """One row; its mean and 1 / sqrt(var + eps)."""
+    T = x.dtype.type
+    centre = T(line_sum(x) / x.size)
+    rstd = T(1) / math.sqrt(T(squares(x, centre) / x.size) + eps)
+    if weighted and shifted:
+        for j in range(x.size):
+            y[j] = (x[j] - centre) * rstd * w[j] + b[j]
+        return centre, rstd
+    for j in range(x.size):
+        y[j] = (x[j] - centre) * rstd
+    if weighted:
+        for j in range(x.size):
+            y[j] *= w[j]
+    if shifted:
+        for j in range(x.size):
+            y[j] += b[j]
+    return centre, rstd
+
+
+@parallel
+def layer_norm(y, mean, rstd, x, w, b, weighted, shifted, eps, lines):
+    """y, x (m, d); mean, rstd (m,); w, b (d,); `lines` rows to a piece of work."""
+    m = x.shape[0]
+    for piece in prange((m + lines - 1) // lines):
+        wide()
+        for i in range(piece * lines, min(m, (piece + 1) * lines)):
+            mean[i], rstd[i] = layer_line(y[i], x[i], w, b, weighted, shifted, eps)
+
+
+@device
+def add_line(gw, gb, g, x, centre, rstd):
+    for j in range(x.size):
+        gw[j] += g[j] * ((x[j] - centre) * rstd)
+        gb[j] += g[j]
+
+
+@device(fastmath=REASSOCIATE)
+def weighted_products(g, w, x, centre):
+    """sum(h) and sum(h (x - mean)) of h = g w."""
+    total = inner = g.dtype.type(0)
+    for j in range(g.size):
+        h = g[j] * w[j]
+        total += h
+        inner += h * (x[j] - centre)
+    return total, inner
+
+
+@parallel
+def layer_norm_grad(gx, parts, g, x, w, weighted, mean, rstd, lines):
+    """gx (m, d), and parts (pieces, 2, d): the sums for w and b over `lines` rows each."""
+    m, d = x.shape
+    for piece in prange(parts.shape[0]):
+        wide()
+        gw, gb = parts[piece, 0], parts[piece, 1]
+        gw[:] = 0
+        gb[:] = 0
+        for i in range(piece * lines, min(m, (piece + 1) * lines)):
+            target, a, b, centre, r = gx[i], g[i], x[i], mean[i], rstd[i]
+            add_line(gw, gb, a, b, centre, r)
+            if weighted:
+                total, inner = weighted_products(a, w, b, centre)
+            else:
+                total, inner = products(a, b, centre)
+            slope, shift = inner * r * r / d, total / d
+            if weighted:
+                for j in range(d):
+                    target[j] = (a[j] * w[j] - (b[j] - centre) * slope - shift) * r
+            else:
+                corrected(target, a, b, centre, r, slope, shift)
+
+
+@kernel
+def add_pieces(gw, gb, parts):
+    """gw, gb (d,) = the sums of the pieces, in order."""
+    gw[:] = 0
+    gb[:] = 0
+    for piece in range(parts.shape[0]):
+        for j in range(gw.size):
+            gw[j] += parts[piece, 0, j]
+            gb[j] += parts[piece, 1, j]

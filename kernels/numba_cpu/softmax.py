@@ -1,0 +1,230 @@
+"""Softmax and cross-entropy along rows, and their gradients.
+
+    for each row:                                                   rows in parallel
+        m = max_j x[j];   y[j] = exp(x[j] - m);   y[j] /= sum_j y[j]
+
+Composed from elementwise functions this reads and writes a matrix five times. Here a row stays in
+the first-level cache through all its loops, and each loop is made of vectors: the maximum is one of
+integers (ordered.py), exp has no branch (vmath.py), and the sum may be taken in any order, which is
+the same in each run and for any number of threads.
+
+The cross-entropy never takes a logarithm of p: -log p[label] = log(sum) - (x[label] - m).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange, types
+from numba.extending import overload
+
+from .ordered import keys
+from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+from .vmath_typed import exp, log
+
+PIECE = 1 << 13  # numbers of a piece of work, in whole rows
+
+
+def largest(line):
+    """The maximum of a line of floats; any nan makes it nan."""
+    raise NotImplementedError
+
+
+@overload(largest)
+def choose_largest(line):
+    T = np.float32 if line.dtype == types.float32 else np.float64
+    key, value, low, high = keys(T)
+
+    def search(line):
+        top = low
+        for j in range(line.size):
+            top = max(top, key(line[j], high))
+        return value(top)
+
+    return search
+
+
+@device
+def span(piece, rows, length):
+    """First and last + 1 row of a piece."""
+    each = max(1, PIECE // length)
+    return piece * each, min(rows, (piece + 1) * each)
+
+
+@device
+def pieces_of(rows, length):
+    each = max(1, PIECE // length)
+    return (rows + each - 1) // each
+
+
+@device(fastmath=REASSOCIATE)
+def exponentials(y, x, top):
+    """y = exp(x - top); their sum."""
+    total = x.dtype.type(0)
+    for j in range(x.size):
+        e = exp(x[j] - top)
+        y[j] = e
+        total += e
+    return total
+
+
+@device(fastmath=REASSOCIATE)
+def exponential_sum(x, top):
+    total = x.dtype.type(0)
+    for j in range(x.size):
+        total += exp(x[j] - top)
+    return total
+
+
+@device(fastmath=REASSOCIATE)
+def dot(a, b):
+    total = a.dtype.type(0)
+    for j in range(a.size):
+        total += a[j] * b[j]
+    return total
+
+
+@device(fastmath=REASSOCIATE)
+def line_sum(a):
+    total = a.dtype.type(0)
+    for j in range(a.size):
+        total += a[j]
+    return total
+
+
+@device
+def softmax_line(y, x):
+    """A row of probabilities; its maximum and sum."""
+    top = largest(x)
+    total = exponentials(y, x, top)
+    for j in range(x.size):
+        y[j] /= total
+    return top, total
+
+
+@parallel
+def softmax(y, x):
+    """y, x (rows, length)."""
+    rows, length = x.shape
+    for piece in prange(pieces_of(rows, length)):
+        wide()
+        first, last = span(piece, rows, length)
+        for i in range(first, last):
+            softmax_line(y[i], x[i])
+
+
+@parallel
+def log_softmax(y, x):
+    rows, length = x.shape
+    for piece in prange(pieces_of(rows, length)):
+        wide()
+        first, last = span(piece, rows, length)
+        for i in range(first, last):
+            source, target = x[i], y[i]
+            top = largest(source)
+            shift = log(exponential_sum(source, top))
+            for j in range(length):
+                target[j] = (source[j] - top) - shift
+
+
+@parallel
+def softmax_grad(gx, g, y):
+    """gx = y (g - sum(g y))."""
+    rows, length = y.shape
+    for piece in prange(pieces_of(rows, length)):
+        wide()
+        first, last = span(piece, rows, length)
+        for i in range(first, last):
+            target, a, b = gx[i], g[i], y[i]
+            inner = dot(a, b)
+            for j in range(length):
+                target[j] = b[j] * (a[j] - inner)
+
+
+@parallel
+def log_softmax_grad(gx, g, y):
+    """gx = g - exp(y) sum(g)."""
+    rows, length = y.shape
+    for piece in prange(pieces_of(rows, length)):
+        wide()
+        first, last = span(piece, rows, length)
+        for i in range(first, last):
+            target, a, b = gx[i], g[i], y[i]
+            total = line_sum(a)
+            for j in range(length):
+                target[j] = a[j] - exp(b[j]) * total
+
+
+@kernel
+def wrong_label(labels, classes, ignore):
+    """The place of the first label that is no class and is not `ignore`; -1 if there is none."""
+    for i in range(labels.size):
+        if (labels[i] < 0 or labels[i] >= classes) and labels[i] != ignore:
+            return i
+    return -1
+
+
+@device
+def entropy_rows(losses, p, x, labels, ignore, first, last):
+    for i in range(first, last):
+        top, total = softmax_line(p[i], x[i])
+        loss = losses.dtype.type(0)
+        if labels[i] != ignore:
+            loss = log(total) - (x[i, labels[i]] - top)
+        losses[i] = loss
+
+
+@parallel
+def cross_entropy(losses, p, x, labels, ignore):
+    """losses (rows,) and the softmax p (rows, classes); the labels were checked."""
+    rows, classes = x.shape
+    for piece in prange(pieces_of(rows, classes)):
+        wide()
+        first, last = span(piece, rows, classes)
+        entropy_rows(losses, p, x, labels, ignore, first, last)
+
+
+@kernel
+def cross_entropy_few(losses, p, x, labels, ignore):
+    """The same by one thread, which a small matrix is faster with."""
+    wide()
+    entropy_rows(losses, p, x, labels, ignore, 0, x.shape[0])
+
+
+@kernel
+def mean_loss(mean, count, losses, labels, ignore):
+    """mean = the sum of the losses over how many labels count; both of shape (1,)."""
+    total, counted = 0.0, 0
+    for i in range(losses.size):
+        total += losses[i]
+        counted += labels[i] != ignore
+    mean[0] = total / counted
+    count[0] = counted
+
+
+@device
+def entropy_grad_rows(gx, g, step, count, p, labels, ignore, first, last):
+    for i in range(first, last):
+        target, source = gx[i], p[i]
+        each = g[i * step] / count
+        if labels[i] == ignore:
+            each = g.dtype.type(0)
+        for j in range(source.size):
+            target[j] = source[j] * each
+        if labels[i] != ignore:
+            target[labels[i]] -= each
+
+
+@parallel
+def cross_entropy_grad(gx, g, step, count, p, labels, ignore):
+    """gx = g / count (p - onehot(labels)); g has one number for each row, or with step 0 one."""
+    rows, classes = p.shape
+    for piece in prange(pieces_of(rows, classes)):
+        wide()
+        first, last = span(piece, rows, classes)
+        entropy_grad_rows(gx, g, step, count, p, labels, ignore, first, last)
+
+
+@kernel
+def cross_entropy_grad_few(gx, g, step, count, p, labels, ignore):
+    wide()
+    entropy_grad_rows(gx, g, step, count, p, labels, ignore, 0, p.shape[0])
