@@ -18,8 +18,8 @@ from .defaults.loss import LossDefaults
 from .defaults.norm import NormDefaults
 from .defaults.optim_many import OptimManyDefaults
 from .defaults.pool import PoolDefaults
-from .defaults.recurrent import RecurrentDefaults
 from .defaults.sampling import SamplingDefaults, words_per_number
+from .defaults.sequence import SequenceDefaults
 from .defaults.softmax import SoftmaxDefaults
 from .program import RANDOM, Instruction, Knob, Loadable, Runner, Value, replay
 from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
@@ -49,7 +49,7 @@ class Backend(
     LinearDefaults,
     LossDefaults,
     OptimManyDefaults,
-    RecurrentDefaults,
+    SequenceDefaults,
     SamplingDefaults,
 ):
     """A way to carry the operations out. Subclasses write Tier 1 and override Tier 2 for speed."""

@@ -26,6 +26,7 @@ from .composed.losses_regress import *  # noqa: F403
 from .composed.norms import *  # noqa: F403
 from .composed.pooling import *  # noqa: F403
 from .composed.products import *  # noqa: F403
+from .composed.recurrent import *  # noqa: F403
 from .composed.reductions import *  # noqa: F403
 from .composed.regularise import *  # noqa: F403
 from .composed.resampling import *  # noqa: F403

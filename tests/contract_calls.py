@@ -14,6 +14,7 @@ Make = Callable[..., Any]
 
 LAYERS = [(3, 5, 4), (1, 1, 1), (33, 70, 37), (64, 128, 10), (0, 3, 2), (2, 0, 3)]  # M, K, N
 CELLS = [(3, 5), (1, 1), (7, 33), (32, 128), (0, 4)]  # N, H
+SEQUENCES = [(1, 1, 1), (3, 2, 4), (5, 3, 17), (2, 0, 3)]  # T, N, H
 MANY = [[(7,)], [(3, 4), (5,), (1,), ()], [(0, 2), (300, 70), (2, 3, 2, 2)]]  # shapes
 
 
@@ -55,6 +56,56 @@ def _gru_cell(make: Make) -> list[list[Any]]:
 
 def _gru_cell_grad(make: Make) -> list[list[Any]]:
     return [[make((n, h)), make((n, 4 * h), 0), make((n, h))] for n, h in CELLS]
+
+
+def _rnn(make: Make) -> list[list[Any]]:
+    return [
+        [make((t, n, h)), make((h, h)), make((n, h)), name]
+        for t, n, h in SEQUENCES
+        for name in ("tanh", "relu")
+    ]
+
+
+def _rnn_grad(make: Make) -> list[list[Any]]:
+    return [
+        [make((t, n, h)), make((t, n, h), 0), make((h, h)), make((n, h)), name]
+        for t, n, h in SEQUENCES
+        for name in ("tanh", "relu")
+    ]
+
+
+def _lstm(make: Make) -> list[list[Any]]:
+    return [
+        [make((t, n, 4 * h)), make((4 * h, h)), make((n, h)), make((n, h))] for t, n, h in SEQUENCES
+    ]
+
+
+def _lstm_grad(make: Make) -> list[list[Any]]:
+    return [
+        [
+            *(make((t, n, h)), make((n, h)), make((t, n, h)), make((t, n, h))),
+            *(make((t, n, 4 * h), 0), make((4 * h, h)), make((n, h)), make((n, h))),
+        ]
+        for t, n, h in SEQUENCES
+    ]
+
+
+def _gru(make: Make) -> list[list[Any]]:
+    return [
+        [make((t, n, 3 * h)), make((3 * h, h)), make((3 * h,)) if bias else None, make((n, h))]
+        for t, n, h in SEQUENCES
+        for bias in (True, False)
+    ]
+
+
+def _gru_grad(make: Make) -> list[list[Any]]:
+    return [
+        [
+            *(make((t, n, h)), make((t, n, h)), make((t, n, 4 * h), 0)),
+            *(make((3 * h, h)), make((n, h))),
+        ]
+        for t, n, h in SEQUENCES
+    ]
 
 
 def _sgd_steps(make: Make) -> list[list[Any]]:
@@ -99,6 +150,12 @@ CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "lstm_cell_grad": _lstm_cell_grad,
     "gru_cell": _gru_cell,
     "gru_cell_grad": _gru_cell_grad,
+    "rnn": _rnn,
+    "rnn_grad": _rnn_grad,
+    "lstm": _lstm,
+    "lstm_grad": _lstm_grad,
+    "gru": _gru,
+    "gru_grad": _gru_grad,
     "sgd_steps": _sgd_steps,
     "adam_steps": _adam_steps,
     "sum_squares": _sum_squares,

@@ -186,8 +186,8 @@ def app(ctx: click.Context) -> None:
 def compare(**chosen: Any) -> int:
     """Train one MODEL from one seed on every backend, and compare curves, accuracy and speed.
 
-    MODEL is lenet5, mlp or resnet20. NumPy trains to the end and is what the others are compared
-    with. Ctrl-C keeps what was done.
+    MODEL is lenet5, mlp, resnet20 or vgg11. NumPy trains to the end and is what the others are
+    compared with. Ctrl-C keeps what was done.
     """
     from .compare import compare
 
@@ -229,7 +229,7 @@ def compare(**chosen: Any) -> int:
 @THREADS
 @OUT
 def train(**chosen: Any) -> int:
-    """Train a MODEL (lenet5, mlp, resnet20); save its weights, its history and its scores."""
+    """Train a MODEL (lenet5, mlp, resnet20, vgg11); save its weights, history and scores."""
     from .train import train
 
     return train(**chosen)

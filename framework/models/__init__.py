@@ -4,5 +4,6 @@ from .catalog import MODELS, create, entry
 from .lenet import LeNet5
 from .mlp import mlp
 from .resnet import CifarResNet, resnet20
+from .vgg import VGG11
 
-__all__ = ["MODELS", "create", "entry", "mlp", "LeNet5", "CifarResNet", "resnet20"]
+__all__ = ["MODELS", "create", "entry", "mlp", "LeNet5", "CifarResNet", "resnet20", "VGG11"]

@@ -12,6 +12,7 @@ from ..errors import ArgumentError, fail, nearest
 from .lenet import LeNet5
 from .mlp import mlp
 from .resnet import resnet20
+from .vgg import VGG11
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ MODELS = {
     "mlp": Entry(mlp, (1, 28, 28)),
     "lenet5": Entry(LeNet5, (1, 32, 32)),
     "resnet20": Entry(resnet20, (3, 32, 32)),
+    "vgg11": Entry(VGG11, (3, 32, 32)),
 }
 
 
