@@ -12,6 +12,7 @@ where inner is not 1 a line's elements are far apart, but the lines beside it us
 line of the cache. The total is kept in double precision (integers in 64 bits): it starts as
 `start`, whose type it keeps.
 """
+# ruff: noqa: F821 - START and fold are filled in when the pattern is compiled
 
 from __future__ import annotations
 
