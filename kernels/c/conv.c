@@ -33,21 +33,43 @@
 #include "conv_tile_inner.h"
 #include "conv_direct_inner.h"
 
+/* Whether Winograd's algorithm is faster: enough channels, few tiles over the border. */
+static int winograd_pays(const ConvShape *s, int64_t channels, int64_t outputs, int64_t oh,
+                         int64_t ow) {
+    int plain = s->k == 3 && s->l == 3 && s->sy == 1 && s->sx == 1 && s->dy == 1 && s->dx == 1;
+    int64_t tiles = (oh + 3) / 4 * ((ow + 3) / 4);
+    return plain && s->groups == 1 && MIN(channels, outputs) >= 16 && 10 * oh * ow > 7 * 16 * tiles &&
+           s->n * tiles >= 32;
+}
+
 int conv_f32(float *y, const float *x, const float *w, const float *b, const ConvShape *s) {
+    if (winograd_pays(s, s->c, s->o, s->oh, s->ow)) {
+        int status = winograd(y, x, w, b, s);
+        if (status != 1) return status;
+    }
     return conv_direct_f32(y, x, w, b, s);
 }
+
 int conv_f64(double *y, const double *x, const double *w, const double *b, const ConvShape *s) {
     return conv_direct_f64(y, x, w, b, s);
 }
+
 int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s) {
+    if (winograd_pays(s, s->o, s->c, s->h, s->w) && s->top <= 2 && s->left <= 2) {
+        int status = winograd_input_grad(gx, g, w, s);
+        if (status != 1) return status;
+    }
     return conv_input_grad_direct_f32(gx, g, w, s);
 }
+
 int conv_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s) {
     return conv_input_grad_direct_f64(gx, g, w, s);
 }
+
 int conv_weight_grad_f32(float *gw, const float *x, const float *g, const ConvShape *s) {
     return conv_weight_grad_direct_f32(gw, x, g, s);
 }
+
 int conv_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s) {
     return conv_weight_grad_direct_f64(gw, x, g, s);
 }

@@ -38,7 +38,7 @@ static void NAME(copy_plane)(T *to, const T *channel, const T *limit, const Copy
 }
 
 /* A plane for each column tap: every row is padded once in `line`, then stored from each tap on. */
-static void NAME(copy_shifted)(T *to, T *RESTRICT line, const T *channel, const Copy *c) {
+static inline void NAME(copy_shifted)(T *to, T *RESTRICT line, const T *channel, const Copy *c) {
     int64_t begin, end, length = c->width + (c->planes - 1) * c->gap;
     steps_inside(c->column, 1, c->w, length, &begin, &end);
     NAME(clear_run)(line, length);
@@ -59,7 +59,7 @@ static void NAME(copy_shifted)(T *to, T *RESTRICT line, const T *channel, const 
 }
 
 /* `limit`: the end of memory that may be read. */
-static void NAME(copy_image)(T *to, const T *image, const T *limit, const Copy *c) {
+static inline void NAME(copy_image)(T *to, const T *image, const T *limit, const Copy *c) {
     T *line = to + c->channels * c->channel; /* within the slack of copy_size */
     for (int64_t channel = 0; channel < c->channels; channel++) {
         if (c->sx == 1 && c->sy == 1 && c->planes > 1) {

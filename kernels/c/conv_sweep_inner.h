@@ -51,7 +51,7 @@ typedef struct {
     .sy = s->sy, .sx = s->sx, .top = s->top, .left = s->left, .dy = s->dy, .dx = s->dx, .side = side
 
 /* y = the windows of x: result row i takes copy rows i ... i + halo. */
-static Sweep forward_sweep(const ConvShape *s) {
+static inline Sweep forward_sweep(const ConvShape *s) {
     int64_t channels = s->c / s->groups, outputs = s->o / s->groups, window = s->k * s->l;
     int64_t halo = (s->k - 1) * s->dy / s->sy, side = (s->l - 1) * s->dx / s->sx;
     return (Sweep){
@@ -67,7 +67,7 @@ static Sweep forward_sweep(const ConvShape *s) {
 
 /* gx = windows of g: gx at y = u sy + r - top is met by the taps k with k dy = m sy + r, which
    take row u - m of g. Each phase r of the stride has taps of its own: a family. */
-static Sweep input_grad_sweep(const ConvShape *s) {
+static inline Sweep input_grad_sweep(const ConvShape *s) {
     int64_t channels = s->c / s->groups, outputs = s->o / s->groups, window = s->k * s->l;
     int64_t halo = (s->k - 1) * s->dy / s->sy, side = (s->l - 1) * s->dx / s->sx;
     int64_t u = s->top / s->sy, v = s->left / s->sx;
@@ -86,7 +86,7 @@ static Sweep input_grad_sweep(const ConvShape *s) {
 
 /* Cut the work by shapes alone: copies that stay in the second-level cache, enough chunks.
    Returns the elements of a copy, or -1 if it is too large to be counted in 32 bits. */
-static int64_t cut_sweep(Sweep *s, int64_t itemsize) {
+static inline int64_t cut_sweep(Sweep *s, int64_t itemsize) {
     int64_t narrow = s->outputs < 4 ? 4 : SPLIT_SHARE; /* few outputs: loads are the limit */
     if (s->copy.sx == 1 && s->copy.sy == 1 && s->side * narrow > s->columns) {
         s->copy.planes = s->back ? s->side + 1 : s->l;
@@ -121,13 +121,13 @@ static int64_t cut_sweep(Sweep *s, int64_t itemsize) {
 }
 
 /* The last panel goes back over outputs of the one before, so that all panels are whole. */
-static int64_t first_of_panel(const Sweep *s, int64_t panel) {
+static inline int64_t first_of_panel(const Sweep *s, int64_t panel) {
     return MIN(panel * s->mr, s->outputs - s->mr);
 }
 
 /* The taps of one family; returns how many. Forward, tap k of row i is row i + k dy / sy of phase
    k dy % sy; backward it is row i + halo - k dy / sy, and the phase is the result's. */
-static int64_t place_family(Family *f, const Sweep *s, int64_t py, int64_t px) {
+static inline int64_t place_family(Family *f, const Sweep *s, int64_t py, int64_t px) {
     int64_t taps = 0;
     for (int64_t k = 0; k < s->k; k++)
         for (int64_t l = 0; l < s->l; l++) {
@@ -144,7 +144,7 @@ static int64_t place_family(Family *f, const Sweep *s, int64_t py, int64_t px) {
 }
 
 /* The families and their taps, in scratch memory. */
-static int place_taps(Sweep *s) {
+static inline int place_taps(Sweep *s) {
     int64_t taps = s->k * s->l, channels = s->copy.channels, done = 0;
     char *memory = workspace(3, s->family_count * sizeof(Family) + taps * (8 + channels * 4));
     if (!memory) return -1;
