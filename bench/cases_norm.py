@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+import etude
+
 from . import references
 from .case import Case, Step, Work, uniform
 
@@ -173,6 +175,40 @@ def cross_entropy(rng: np.random.Generator, rows: int, classes: int) -> Work:
     return Work(inputs, ours, references.cross_entropy, in_torch, in_numpy)
 
 
+def recorded_cross_entropy(rng: np.random.Generator, rows: int, classes: int) -> Work:
+    """The mean loss and its gradient as training asks for them: by autograd, on both sides."""
+    x, labels = uniform(rng, rows, classes, low=-4, high=4), rng.integers(0, classes, rows)
+
+    def ours(backend: Any, *_: Any) -> Step:
+        z = etude.tensor(x, backend=backend.name, requires_grad=True)
+        at = etude.tensor(labels, backend=backend.name)
+
+        def step() -> Any:
+            z.grad = None
+            loss = etude.functional.cross_entropy(z, at)
+            loss.backward()
+            return loss.buffer, z.grad.buffer
+
+        return step
+
+    def in_torch(torch: Any, x: Any, labels: Any) -> Step:
+        z, cross_entropy = x.clone().requires_grad_(), torch.nn.functional.cross_entropy
+
+        def step() -> Any:
+            z.grad = None
+            loss = cross_entropy(z, labels)
+            loss.backward()
+            return loss, z.grad
+
+        return step
+
+    def reference(x: Any, labels: Any) -> Any:
+        losses, gx = references.cross_entropy(x, labels)
+        return np.asarray(losses.mean()), gx
+
+    return Work([x, labels], ours, reference, in_torch)
+
+
 IMAGES, SMALL_IMAGES = (32, 64, 56, 56), (3, 5, 6, 7)
 NORMS = [
     Case("batch norm 32x64x56x56 forward", "norm", batch_norm, (IMAGES,), (SMALL_IMAGES,)),
@@ -191,5 +227,9 @@ CASES = [
     *(
         Case(f"cross-entropy {n}x{c}", "softmax", cross_entropy, (n, c), (5, 19))
         for n, c in ((64, 10), (128, 1000), (4096, 1000))
+    ),
+    *(
+        Case(f"recorded cross-entropy {n}x{c}", "softmax", recorded_cross_entropy, (n, c), (5, 19))
+        for n, c in ((64, 10), (128, 1000))
     ),
 ]

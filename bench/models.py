@@ -33,6 +33,7 @@ def run(options: Options) -> Iterator[Table]:
     """One table, a few rows for each model. Whoever computes something else is not timed."""
     peers = [BY_HAND] + [BEST_OF_TORCH] * ("torch" in options.peers)
     table = Table("One training step, milliseconds", COLUMNS + [f"{name}/this" for name in peers])
+    table.remarks.append("torch is eager, in the NCHW layout, without lower precision")
     try:
         for name in NAMES:
             if options.wants(name):

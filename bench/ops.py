@@ -92,11 +92,9 @@ def add(
         lambda text: options.say(f"{case.name}, {text}"),
         SCALE * options.scale,
     )
-    if disturbed:
-        table.remarks.append(
-            f"{case.name}: other processes disturbed {disturbed} of {options.rounds} rounds"
-        )
     records = [record(case, work.flops, moved, entry, ceilings) for entry in entries]
+    for found in records:
+        found["disturbed"] = disturbed
     compare(records)
     table.records += records
     for found in records:
@@ -190,6 +188,11 @@ def line(found: Record) -> str:
 
 def finish(table: Table, options: Options) -> Table:
     """Drop columns that nobody fills, and add the geometric means below."""
+    disturbed = list(dict.fromkeys(r["case"] for r in table.records if r.get("disturbed")))
+    if disturbed:
+        more = f" and {len(disturbed) - 3} more" if len(disturbed) > 3 else ""
+        names = ", ".join(disturbed[:3])
+        table.remarks.append(f"other processes disturbed rounds of {names}{more}")
     for name in options.backends:
         mine = [r for r in table.records if r["by"] == f"etude {name}"]
         means = [

@@ -97,7 +97,10 @@ def test_who_is_wrong_or_fails_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_disturbed_rounds_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ops, "race", lambda *given: timing.race(*given) + 2)
     (_, table) = tables(cases=("matmul",))
-    assert "other processes disturbed 2 of 2 rounds" in table.remarks[0]
+    assert table.remarks[0] == "other processes disturbed rounds of matmul 32x32x32 NN"
+    table.records = [{"case": name, "by": "torch", "disturbed": 1} for name in "abcde"]
+    ops.finish(table, Options())
+    assert table.remarks[-1] == "other processes disturbed rounds of a, b, c and 2 more"
 
 
 def test_the_first_calls_of_numba_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
