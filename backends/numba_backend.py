@@ -12,17 +12,36 @@ import numpy as np
 
 from ..kernels.numba_cpu import toolchain
 from .base import Backend
+from .numba_conv import NumbaConv
 from .numba_elementwise import NumbaElementwise
 from .numba_layout import NumbaLayout
 from .numba_matmul import NumbaMatmul
 from .numba_memory import POOL, empty
+from .numba_norm import NumbaNorm
+from .numba_optim import NumbaOptim
+from .numba_pool import NumbaPool
 from .numba_random import NumbaRandom
+from .numba_recurrent import NumbaRecurrent
 from .numba_reduce import NumbaReduce
+from .numba_softmax import NumbaSoftmax
 from .numpy_memory import keep_freed_memory
 from .tier1 import Buffer, Number, Shape
 
 
-class NumbaBackend(NumbaElementwise, NumbaReduce, NumbaLayout, NumbaRandom, NumbaMatmul, Backend):
+class NumbaBackend(
+    NumbaElementwise,
+    NumbaReduce,
+    NumbaLayout,
+    NumbaRandom,
+    NumbaMatmul,
+    NumbaConv,
+    NumbaPool,
+    NumbaNorm,
+    NumbaSoftmax,
+    NumbaOptim,
+    NumbaRecurrent,
+    Backend,
+):
     name = "numba"
 
     def __init__(self) -> None:

@@ -55,10 +55,10 @@ def normalised(y, x, mean, scale, shift):
 
 
 @device
-def corrected(gx, g, x, mean, scale, slope, shift):
-    """gx = scale (g - (x - mean) slope - shift)."""
+def corrected(gx, g, x, mean, rstd, slope, shift, scale):
+    """gx = scale (g - xhat slope - shift)."""
     for j in range(x.size):
-        gx[j] = (g[j] - (x[j] - mean) * slope - shift) * scale
+        gx[j] = (g[j] - (x[j] - mean) * rstd * slope - shift) * scale
 
 
 # batch norm ---------------------------------------------------------------------------------------
@@ -101,12 +101,12 @@ def batch_norm_grad(gx, gw, gb, g, x, w, weighted, mean, var, eps):
             total += some
             inner += more
         gb[c], gw[c] = total, inner * rstd
-        slope, shift = T(inner * rstd * rstd / count), T(total / count)
+        slope, shift = T(inner * rstd / count), T(total / count)
         scale = rstd
         if weighted:
             scale *= w[c]
         for i in range(n):
-            corrected(gx[i, c], g[i, c], x[i, c], centre, scale, slope, shift)
+            corrected(gx[i, c], g[i, c], x[i, c], centre, rstd, slope, shift, scale)
 
 
 # batch norm of (n, channels) ----------------------------------------------------------------------
@@ -152,22 +152,23 @@ def batch_norm_columns_grad(gx, gw, gb, g, x, w, weighted, mean, var, eps):
         size = min(RUN, channels - first)
         total, inner = np.zeros(size), np.zeros(size)
         scale, slope, shift = np.empty(size, T), np.empty(size, T), np.empty(size, T)
+        rstd = np.empty(size, T)
         centre = mean[first : first + size]
         for i in range(n):
             for j in range(size):
                 total[j] += g[i, first + j]
                 inner[j] += g[i, first + j] * (x[i, first + j] - centre[j])
         for j in range(size):
-            rstd = T(1) / math.sqrt(var[first + j] + eps)
-            gb[first + j], gw[first + j] = total[j], inner[j] * rstd
-            slope[j], shift[j] = inner[j] * rstd * rstd / n, total[j] / n
-            scale[j] = rstd
+            rstd[j] = T(1) / math.sqrt(var[first + j] + eps)
+            gb[first + j], gw[first + j] = total[j], inner[j] * rstd[j]
+            slope[j], shift[j] = inner[j] * rstd[j] / n, total[j] / n
+            scale[j] = rstd[j]
             if weighted:
                 scale[j] *= w[first + j]
         for i in range(n):
             for j in range(size):
-                d = g[i, first + j] - (x[i, first + j] - centre[j]) * slope[j] - shift[j]
-                gx[i, first + j] = d * scale[j]
+                xhat = (x[i, first + j] - centre[j]) * rstd[j]
+                gx[i, first + j] = (g[i, first + j] - xhat * slope[j] - shift[j]) * scale[j]
 
 
 # layer norm ---------------------------------------------------------------------------------------
@@ -236,12 +237,12 @@ def layer_norm_grad(gx, parts, g, x, w, weighted, mean, rstd, lines):
                 total, inner = weighted_products(a, w, b, centre)
             else:
                 total, inner = products(a, b, centre)
-            slope, shift = inner * r * r / d, total / d
+            slope, shift = inner * r / d, total / d
             if weighted:
                 for j in range(d):
-                    target[j] = (a[j] * w[j] - (b[j] - centre) * slope - shift) * r
+                    target[j] = (a[j] * w[j] - (b[j] - centre) * r * slope - shift) * r
             else:
-                corrected(target, a, b, centre, r, slope, shift)
+                corrected(target, a, b, centre, r, slope, shift, r)
 
 
 @kernel
