@@ -8,13 +8,15 @@ from .c_index import CIndex
 from .c_layout import CLayout
 from .c_library import isa, lib
 from .c_memory import FORMAT, borrowed_block, new_block
+from .c_optim import COptim
 from .c_random import CRandom
 from .c_reduce import CReduce
+from .c_softmax import CSoftmax
 from .c_unfold import CUnfold
 from .tier1 import Buffer, Shape
 
 
-class CBackend(CElementwise, CIndex, CLayout, CRandom, CReduce, CUnfold, Backend):
+class CBackend(CElementwise, CIndex, CLayout, COptim, CRandom, CReduce, CSoftmax, CUnfold, Backend):
     name = "c"
     isa = isa
 

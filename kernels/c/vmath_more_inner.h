@@ -4,7 +4,7 @@
  *     erfc(x) = e^(-x^2) TAIL(q) / (x + 2),  q = (x - 2) / (x + 2)   for x >= 1/2
  *
  * Errors: log1p, softplus 2.5 units of the last place, erf 2, erfc 4, gelu 8 above x = -1; below,
- * where gelu is the tail of a bell, the rounding of x / sqrt(2) alone makes x^2 units of error.
+ * where gelu is the tail of a bell, the rounding of x / sqrt(2) makes up to 2 x^2 units of error.
  */
 #pragma once
 
