@@ -56,11 +56,11 @@ class CReduce(LayoutDefaults):
     def _reduce(self, name: str, x: Buffer, axes: Shape, mean: bool, out: Buffer) -> Buffer:
         """Pass after pass over `axes`; the last one divides by the count if a mean is asked for."""
         shape, passes, count = plan_reduce(x.shape, axes)
-        if not x.size:
-            return self.full(shape, float("nan") if mean else OF_NOTHING[name], x.dtype, out)
+        if not x.size:  # max and min: of no lines at all
+            return self.full(shape, float("nan") if mean else OF_NOTHING.get(name, 0), x.dtype, out)
         y = self.empty(shape, x.dtype) if out is None else out
         if not passes:
-            self.assign(y, x)
+            self.assign(y, self.reshape(x, shape))
             return y
         op = (OP if x.dtype != "bool" else OF_BOOLS)[name]
         kernel, last = REDUCE[x.dtype], len(passes) - 1
