@@ -21,7 +21,7 @@
 #include "conv_inner.h"
 #include "conv_weight_plan_inner.h"
 #include "pool_inner.h"
-#include "conv_transpose_inner.h"
+#include "transpose_inner.h"
 #include "workspace_inner.h"
 
 #define T float

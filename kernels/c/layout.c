@@ -22,7 +22,7 @@
 #include "common.h"
 #include "pool_inner.h"
 #include "stream_inner.h"
-#include "transpose_inner.h"
+#include "transpose_tiles_inner.h"
 
 enum { MOST_AXES = 64, DOWN = 256, ALONG = 64 }; /* of a block: rows, numbers in one */
 static const int64_t CHUNK = 1 << 14, STREAM_FROM = 16 << 20; /* numbers; bytes */
