@@ -26,7 +26,7 @@ def run(options: Options) -> list[Table]:
         tables.append(
             Table(
                 f"{LENGTH} additions of {SIZE} float32 numbers: {title}, microseconds each",
-                ["", "median", "best", "spread", f"of {reference.name}"],
+                ["", "median", "best", "spread", f"{reference.name}/this"],
                 race_rows(competitors, reference, MICROSECOND),
             )
         )

@@ -42,7 +42,7 @@ def race_rows(
 ) -> list[list[Cell]]:
     """For each competitor: first cells, name, median and best in `unit`, spread, ratio of medians.
 
-    The ratio is this one's time over the reference's: below 1 is faster.
+    The ratio is the reference's time over this one's: above 1 is faster.
     """
     return [
         [
@@ -51,7 +51,7 @@ def race_rows(
             c.median / unit,
             c.best / unit,
             f"{100 * c.spread:.0f} %",
-            c.median / reference.median,
+            reference.median / c.median,
         ]
         for c in competitors
     ]
