@@ -40,11 +40,10 @@ from .framework.public import publish
 from .framework.sweep import grad
 from .framework.tensor import Tensor
 
-guard_functions(globals(), __name__)
-publish(("errors", "functional", "nn", "optim"))
-
-
 ON_DEMAND = ("checkpoint", "data", "graph", "models", "training", "weights")
+
+guard_functions(globals(), __name__)
+publish(("errors", "functional", "nn", "optim", *ON_DEMAND))
 
 
 def __getattr__(name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -26,3 +27,41 @@ import etude
 )
 def test_public_modules_import_by_their_short_names(name: str, module: object) -> None:
     assert importlib.import_module(name) is module
+
+
+@pytest.mark.parametrize("part", ["checkpoint", "data", "graph", "models", "training", "weights"])
+def test_parts_on_demand_import_in_every_spelling(part: str) -> None:
+    """In a fresh process, where nothing has imported them before."""
+    lines = [
+        "import sys, etude",
+        f"assert 'etude.framework.{part}' not in sys.modules",
+        f"import etude.{part}",
+        f"from etude import {part}",
+        f"assert etude.{part} is {part} is sys.modules['etude.{part}']",
+        f"assert {part}.__spec__.name == {part}.__name__ == 'etude.framework.{part}'",
+    ]
+    subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(lines)], check=True)
+
+
+@pytest.mark.parametrize("first", ["etude.data.loader", "etude.framework.data.loader"])
+def test_a_name_from_a_part_is_one_object(first: str) -> None:
+    code = f"""if True:
+        from {first} import DataLoader as a
+        from etude.data import DataLoader as b
+        from etude.framework.data import DataLoader as c
+        assert a is b is c
+    """
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_a_short_name_that_is_none() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"'etude\.data\.nonsense'"):
+        importlib.import_module("etude.data.nonsense")
+    with pytest.raises(ModuleNotFoundError, match=r"'etude\.nonsense'"):
+        importlib.import_module("etude.nonsense")
+
+
+def test_reloading_a_part_by_its_short_name_leaves_one_module() -> None:
+    import etude.data
+
+    assert importlib.reload(etude.data) is sys.modules["etude.framework.data"]
