@@ -20,6 +20,7 @@ from .numpy_norm import NumpyNorm
 from .numpy_optim import NumpyOptim
 from .numpy_pool import NumpyPool
 from .numpy_random import NumpyRandom
+from .numpy_recurrent import NumpyRecurrent
 from .numpy_softmax import NumpySoftmax
 from .numpy_windows import in_planes, inside, pad_planes, slices, stored
 from .tier1 import Buffer, Number, Pairs, Shape, window_count
@@ -35,7 +36,16 @@ REDUCE: dict[str, Any] = {
 FEW = 1 << 10  # elements, up to which np.where is faster than bits
 
 
-class NumpyBackend(NumpyConv, NumpyNorm, NumpyPool, NumpySoftmax, NumpyOptim, NumpyRandom, Backend):
+class NumpyBackend(
+    NumpyConv,
+    NumpyNorm,
+    NumpyPool,
+    NumpySoftmax,
+    NumpyOptim,
+    NumpyRandom,
+    NumpyRecurrent,
+    Backend,
+):
     name = "numpy"
 
     def __init__(self) -> None:
