@@ -23,7 +23,7 @@ SUITES = {
 }
 ALIASES = {"import": "imports"}
 PEERS = ("torch", "numpy")
-QUICK = {"rounds": 3, "scale": 0.3}
+QUICK = {"rounds": 2, "scale": 0.3}
 Results = dict[str, list[report.Table]]
 
 

@@ -43,6 +43,7 @@ SMALL_CONV = tuple(f"conv {name} *" for name in LAYERS)
 ELEMENTWISE = ("relu 16M", "add 16M", "exp 16M")
 INTO_OUT = tuple(f"{name} into out" for name in ELEMENTWISE)
 REDUCTIONS = ("sum 4096x4096 *", "mean 4096x4096 *", "max 4096x4096 *")
+OPTIMIZERS = ("Adam 10M", "SGD momentum 10M", "Adam.step LeNet-5")
 FUSED = ("batch norm *", "bias+relu 4096x1024", "cross-entropy *")
 MODELS = ("mlp b64", "lenet5 b64", "resnet20 b32", "vgg11 b32", "lstm b32")
 
@@ -81,7 +82,7 @@ GOALS = [
     Goal("Adam, 10M parameters", ("Adam 10M",), "c", "torch", 1.0, 1.0),
     Goal("SGD with momentum, 10M", ("SGD momentum 10M",), "c", "torch", 1.0),
     Goal("Adam on LeNet-5's parameters", ("Adam.step LeNet-5",), "c", "torch", 2.5, 1.0),
-    Goal("optimizers", ("Adam *", "Adam.step *", "SGD *10M"), "numba", "torch", 1.0),
+    Goal("optimizers", OPTIMIZERS, "numba", "torch", 1.0),
     Goal("transposed copy", ("transpose 4096x4096",), "c", "torch", 3.0),
     Goal("transposed copy", ("transpose 4096x4096",), "numba", "torch", 2.0),
     Goal("MLP step", ("mlp b64",), "c", BEST_OF_TORCH, 1.4, 1.2),

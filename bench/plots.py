@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import atan, degrees
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,9 @@ def roofline(pyplot: Any, ceilings: Record, records: Sequence[Record]) -> Any:
         if size == ceilings["bytes"][-1][0]:
             label = f"{speed / 1e9:.0f} GB/s beyond"
         axes.plot([low, corner], [low * speed / 1e9, ceilings["flops"] / 1e9], color=GREY, lw=0.8)
-        axes.annotate(label, (low * 1.1, low * 1.1 * speed / 1e9), rotation=34, fontsize=7,
-                      va="bottom", rotation_mode="anchor", color=GREY)  # fmt: skip
+        axes.text(low * 1.1, low * 1.25 * speed / 1e9, label, fontsize=7, color=GREY,
+                  rotation=degrees(atan(speed / 1e9)), rotation_mode="anchor",
+                  transform_rotates_text=True)  # fmt: skip
     top = ceilings["flops"] / 1e9
     axes.axhline(top, color=GREY, lw=0.8)
     axes.annotate(f"{top:.0f} GFLOP/s", (high, top), fontsize=7, ha="right", va="bottom")

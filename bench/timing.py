@@ -69,6 +69,7 @@ def race(
     """
     again, disturbed, number = rounds // 2 + 1, 0, 0
     while number < rounds:
+        gc.collect()
         seen, start, counts = others(), time.perf_counter(), [len(c.times) for c in competitors]
         for competitor in competitors:
             say(f"round {number + 1} of {rounds}: {competitor.name}")
@@ -107,7 +108,6 @@ def rest() -> None:
 
 
 def _turn(competitor: Competitor, scale: float) -> None:
-    gc.collect()
     rest()
     enabled = gc.isenabled()
     gc.disable()
