@@ -38,8 +38,13 @@ static int winograd_pays(const ConvShape *s, int64_t channels, int64_t outputs, 
                          int64_t ow) {
     int plain = s->k == 3 && s->l == 3 && s->sy == 1 && s->sx == 1 && s->dy == 1 && s->dx == 1;
     int64_t tiles = (oh + 3) / 4 * ((ow + 3) / 4);
-    return plain && s->groups == 1 && MIN(channels, outputs) >= 16 && 10 * oh * ow > 7 * 16 * tiles &&
-           s->n * tiles >= 32;
+    return plain && s->groups == 1 && MIN(channels, outputs) >= 16 && s->n * tiles >= 32 &&
+           10 * oh * ow > 7 * 16 * tiles;
+}
+
+/* Whether the input gradient is a depthwise convolution, too. */
+static int turns(const ConvShape *s) {
+    return depthwise_fits(s) && s->o == s->c && s->sy == 1 && s->sx == 1;
 }
 
 int conv_f32(float *y, const float *x, const float *w, const float *b, const ConvShape *s) {
@@ -47,10 +52,12 @@ int conv_f32(float *y, const float *x, const float *w, const float *b, const Con
         int status = winograd(y, x, w, b, s);
         if (status != 1) return status;
     }
+    if (depthwise_fits(s)) return depthwise_f32(y, x, w, b, s);
     return conv_direct_f32(y, x, w, b, s);
 }
 
 int conv_f64(double *y, const double *x, const double *w, const double *b, const ConvShape *s) {
+    if (depthwise_fits(s)) return depthwise_f64(y, x, w, b, s);
     return conv_direct_f64(y, x, w, b, s);
 }
 
@@ -59,17 +66,21 @@ int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvSha
         int status = winograd_input_grad(gx, g, w, s);
         if (status != 1) return status;
     }
+    if (turns(s)) return depthwise_input_grad_f32(gx, g, w, s);
     return conv_input_grad_direct_f32(gx, g, w, s);
 }
 
 int conv_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s) {
+    if (turns(s)) return depthwise_input_grad_f64(gx, g, w, s);
     return conv_input_grad_direct_f64(gx, g, w, s);
 }
 
 int conv_weight_grad_f32(float *gw, const float *x, const float *g, const ConvShape *s) {
+    if (depthwise_fits(s)) return depthwise_weight_grad_f32(gw, x, g, s);
     return conv_weight_grad_direct_f32(gw, x, g, s);
 }
 
 int conv_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s) {
+    if (depthwise_fits(s)) return depthwise_weight_grad_f64(gw, x, g, s);
     return conv_weight_grad_direct_f64(gw, x, g, s);
 }
