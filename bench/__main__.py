@@ -52,7 +52,7 @@ def _run(given: argparse.Namespace, options: Options, suites: Sequence[str]) -> 
             results[name] = []
             _collect(import_module(f"etude.bench.{name}").run(options), results[name])
     except KeyboardInterrupt:
-        _progress("")
+        report.progress("")
         print("stopped; what was finished is kept", file=sys.stderr)
         code = 130
     return _deliver(given, options, results) or code
@@ -62,7 +62,7 @@ def _collect(tables: Iterable[report.Table], found: list[report.Table]) -> None:
     """Show each table when it is ready."""
     for table in tables:
         found.append(table)
-        _progress("")
+        report.progress("")
         report.show(table)
 
 
@@ -124,7 +124,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         rounds=given.rounds or int(quick["rounds"]),
         scale=quick["scale"],
         threads=given.threads,
-        say=_progress,
+        say=report.progress,
         tell=_line,
     )
 
@@ -164,15 +164,9 @@ def _peers(given: str | None) -> str:
     return "" if given == "none" else given
 
 
-def _progress(text: str) -> None:
-    """One line that is written over, on terminals only."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def _line(text: str) -> None:
     """A line of progress that stays."""
-    _progress("")
+    report.progress("")
     print(text, file=sys.stderr, flush=True)
 
 

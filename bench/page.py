@@ -20,6 +20,7 @@ from etude.backends import available
 from .conformity import Findings, findings
 from .goals import judged
 from .ops import geometric_mean
+from .report import progress
 
 Stored = dict[str, Any]
 Record = dict[str, Any]
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         print(f"etude.bench: {error}", file=sys.stderr)
         return 2
+    progress("")
     if why:
         print(f"etude.bench: the table of ops is left out: {why}", file=sys.stderr)
     print(given.out)
@@ -105,7 +107,7 @@ def checked(given: str | None) -> tuple[Findings, str]:
         if name not in works:
             raise ValueError(f"backend {name!r}: expected some of {', '.join(works)}")
     try:
-        return findings(names, lambda _: None), ""
+        return findings(names, progress), ""
     except (FileNotFoundError, ImportError) as error:
         return {}, str(error)
 

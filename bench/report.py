@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,6 +56,12 @@ def race_rows(
         ]
         for c in competitors
     ]
+
+
+def progress(text: str) -> None:
+    """One line that is written over, on terminals only."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def show(table: Table) -> None:

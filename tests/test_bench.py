@@ -307,7 +307,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Any, monkeypatch: Any, capsys: 
 
 def test_progress_on_a_terminal(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    command._progress("round 1")
+    report.progress("round 1")
     assert capsys.readouterr().err.endswith("round 1")
 
 
