@@ -15,11 +15,10 @@ from ..kernels.numba_cpu.launch import run
 from .defaults.layout import row_major
 from .numba_elementwise import compiled, movable
 from .numba_memory import empty
-from .numba_plans import Copy, copy_plan
+from .numba_plans import Walk, copy_plan, transposition
 from .tier1 import Buffer, Pairs, Shape, window_count
 
 GRAIN = 1 << 14  # elements of one piece of parallel work
-TILES = GRAIN // layout.TILE**2
 
 
 @lru_cache(256)
@@ -42,9 +41,9 @@ def windows(
 
 def check_rows(indices: Any, rows: int) -> None:
     """Raise IndexError unless -rows <= each index < rows."""
-    bad = index.first_bad(indices.reshape(-1), -rows, rows)
+    bad = index.first_bad(indices.ravel(), -rows, rows)
     if bad >= 0:
-        found = indices.reshape(-1)[bad]
+        found = indices.ravel()[bad]
         raise IndexError(f"index {found} is out of range {-rows} ... {rows - 1}")
 
 
@@ -55,26 +54,24 @@ class NumbaLayout:
         self, x: Buffer, shape: Shape, strides: Sequence[int], offset: int, out: Buffer = None
     ) -> Buffer:
         y = empty(shape, x.dtype) if out is None else out
-        plan = copy_plan(tuple(shape), tuple(row_major(shape)), tuple(strides))
-        self._copy(y, x, 0, offset, plan, y.size)
+        self._copy(y, x, 0, offset, copy_plan(tuple(shape), None, tuple(strides)), y.size)
+        return y
+
+    def transpose(self, x: Buffer, axes: Shape, out: Buffer = None) -> Buffer:
+        shape, walk = transposition(x.shape, tuple(axes))
+        y = empty(shape, x.dtype) if out is None else out
+        self._copy(y, x, 0, 0, walk, y.size)
         return y
 
     def put_strided(self, dst: Buffer, src: Buffer, strides: Sequence[int], offset: int) -> None:
-        plan = copy_plan(src.shape, tuple(strides), tuple(row_major(src.shape)))
-        self._copy(dst, src, offset, 0, plan, src.size)
+        self._copy(dst, src, offset, 0, copy_plan(src.shape, tuple(strides), None), src.size)
 
-    def _copy(self, dst: Any, src: Any, to: int, of: int, copy: Copy, size: int) -> None:
-        if not size:
-            return
-        y, threads = movable(dst), size > self.few
-        lines = size // (copy.height * copy.width)
-        if copy.tiles:
-            count = lines * -(-copy.height // layout.TILE) * -(-copy.width // layout.TILE)
-            task, each = compiled(layout.tiles, y), TILES
-        else:
-            count = lines * -(-copy.width // layout.PIECE)
-            task, each = compiled(layout.runs, y), max(1, layout.PIECE // copy.width)
-        run(task, y, movable(src), copy.plan, to, of, count, each, threads)
+    def _copy(self, dst: Any, src: Any, to: int, of: int, walk: Walk, size: int) -> None:
+        if size:
+            y = movable(dst)
+            task = compiled(layout.tiles if walk.tiles else layout.runs, y)
+            threads = size > self.few
+            run(task, y, movable(src), walk.plan, to, of, walk.pieces, walk.each, threads)
 
     def gather(self, x: Buffer, indices: Buffer, out: Buffer = None) -> Buffer:
         rows, length = x.shape
@@ -82,7 +79,7 @@ class NumbaLayout:
         y = empty((*indices.shape, length), x.dtype) if out is None else out
         if y.size:
             flat = movable(y)
-            arrays = flat, movable(x), indices.reshape(-1)
+            arrays = flat, movable(x), indices.ravel()
             each, threads = max(1, GRAIN // length), y.size > self.few
             task = compiled(index.gather, flat)
             run(task, *arrays, rows, length, indices.size, each, threads)
@@ -94,7 +91,7 @@ class NumbaLayout:
         y = empty((rows, length), x.dtype) if out is None else out
         y.fill(0)
         if x.size:
-            arrays = y.reshape(-1), x.reshape(-1), indices.reshape(-1)
+            arrays = y.ravel(), x.ravel(), indices.ravel()
             sizes = np.array([indices.size, rows, length], np.int64)
             threads = x.size > self.few and length >= 2 * index.COLUMNS
             task = compiled(index.scatter_add, x)
@@ -135,5 +132,5 @@ class NumbaLayout:
         if y.size:
             task, threads = compiled(unfold.fold, y), columns.size > self.few
             planes = shape[0] * shape[1]
-            run(task, y.reshape(-1), columns.reshape(-1), *geometry, 0, planes, 1, threads)
+            run(task, y.ravel(), columns.ravel(), *geometry, 0, planes, 1, threads)
         return y

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels.numba_cpu.layout import PIECE, TILE
+from ..kernels.numba_cpu.reduce import COLUMNS, ROWS, SEGMENT
 from .defaults.layout import row_major
 from .tier1 import Shape
 
@@ -66,44 +69,90 @@ def where_plan(*shapes: Shape) -> tuple[Shape, Any, int]:
     return shape, as_plan(axes), axes[-1][0]
 
 
-class Copy(NamedTuple):
-    """A plan of dst and src, whether it is one for tiles, and the sizes of its last two axes."""
+class Walk(NamedTuple):
+    """What kernels/numba_cpu/launch.py's `run` wants to know of a copy.
 
-    plan: Any
+    Whether it goes by tiles; the plan; how many pieces there are, how many a thread takes at once.
+    """
+
     tiles: bool
-    height: int
-    width: int
+    plan: Any
+    pieces: int
+    each: int
 
 
 @lru_cache(1024)
-def copy_plan(shape: Shape, dst: Sequence[int], src: Sequence[int]) -> Copy:
-    """How to copy best: along an axis that has stride 1 in both, by tiles, or along any."""
-    axes = sorted(merged(shape, dst, src), key=lambda axis: -abs(axis[1]))
+def copy_plan(shape: Shape, dst: Sequence[int] | None, src: Sequence[int] | None) -> Walk:
+    """How to copy best: along an axis that has stride 1 in both, by tiles, or along any.
+
+    dst and src are strides in elements; None for an array that lies in memory as it is read.
+    """
+    strides = [tuple(row_major(shape)) if s is None else s for s in (dst, src)]
+    axes = sorted(merged(shape, *strides), key=lambda axis: -abs(axis[1]))
     to = [axis for axis in axes if axis[1] == 1]
     of = [axis for axis in axes if axis[2] == 1]
     if to and of and to != of and min(to[0][0], of[0][0]) >= NARROW:
         others = [axis for axis in axes if axis not in (to[0], of[0])]
-        return Copy(as_plan([*others, of[0], to[0]]), True, of[0][0], to[0][0])
+        down, across = (-(-axis[0] // TILE) for axis in (of[0], to[0]))
+        count = prod(axis[0] for axis in others) * down * across
+        return Walk(True, as_plan([*others, of[0], to[0]]), count, PIECE // TILE**2)
     last = (to or of or [max(axes)])[0]
     axes.remove(last)
-    return Copy(as_plan([*axes, last]), False, 1, last[0])
+    count = prod(axis[0] for axis in axes) * -(-last[0] // PIECE)
+    return Walk(False, as_plan([*axes, last]), count, max(1, PIECE // max(1, last[0])))
 
 
 @lru_cache(1024)
-def reduction_steps(shape: Shape, axes: Shape) -> list[tuple[int, int, int]]:
-    """(outer, length, inner) of one fold after the other, the innermost reduced axes first."""
+def transposition(shape: Shape, axes: Shape) -> tuple[Shape, Walk]:
+    """The shape with its axes in another order, and how to copy."""
+    strides = row_major(shape)
+    turned = tuple(shape[a] for a in axes)
+    return turned, copy_plan(turned, None, tuple(strides[a] for a in axes))
+
+
+class Fold(NamedTuple):
+    """One run of a reduction's task: x (., length, inner) to `size` results, by `count` pieces."""
+
+    by_rows: bool
+    length: int
+    inner: int  # of rows: the number of segments that each is cut into
+    size: int
+    pieces: int
+    each: int
+
+
+def folds(outer: int, length: int, inner: int) -> list[Fold]:
+    """How to fold the middle axis of x (outer, length, inner): segments, then their results."""
+    found = []
+    while True:
+        if inner == 1:
+            cuts = max(1, -(-length // SEGMENT))
+            each = max(1, PIECE // max(1, length))
+            found.append(Fold(True, length, cuts, outer * cuts, outer * cuts, each))
+        else:
+            cuts, blocks = max(1, -(-length // ROWS)), -(-inner // COLUMNS)
+            each = max(1, PIECE // max(1, min(length, ROWS) * min(inner, COLUMNS)))
+            size = outer * cuts * inner
+            found.append(Fold(False, length, inner, size, outer * cuts * blocks, each))
+        if cuts == 1:
+            return found
+        length = cuts
+
+
+@lru_cache(1024)
+def reduction_plan(shape: Shape, axes: Shape) -> tuple[Shape, list[Fold]]:
+    """The shape that is left, and one fold after the other, the innermost reduced axes first."""
     groups: list[tuple[int, bool]] = []  # neighbouring axes that are all reduced, or all kept
     for axis, n in enumerate(shape):
         if groups and groups[-1][1] == (axis in axes):
             groups[-1] = (groups[-1][0] * n, groups[-1][1])
         else:
             groups.append((n, axis in axes))
-    steps = []
+    steps: list[Fold] = []
     sizes = [n for n, _ in groups]
     for place in range(len(groups) - 1, -1, -1):
         if groups[place][1]:
-            outer = int(np.prod(sizes[:place], dtype=np.int64))
-            inner = int(np.prod(sizes[place + 1 :], dtype=np.int64))
-            steps.append((outer, sizes[place], inner))
+            steps += folds(prod(sizes[:place]), sizes[place], prod(sizes[place + 1 :]))
             sizes[place] = 1
-    return steps or [(1, 1, int(np.prod(sizes, dtype=np.int64)))]
+    kept = tuple(n for axis, n in enumerate(shape) if axis not in axes)
+    return kept, steps or folds(1, 1, prod(sizes))

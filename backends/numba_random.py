@@ -24,7 +24,7 @@ class NumbaRandom:
         place = signed(key), signed(counter), signed(counter >> 64)
         pieces = -(-y.size // philox.PIECE)
         task, threads = compiled(philox.draw, y, name), y.size > self.few
-        run(task, y.reshape(-1), *place, y.size, pieces, 1, threads)
+        run(task, y.ravel(), *place, y.size, pieces, 1, threads)
         return y
 
     def random_bits(self, key: int, counter: int, count: int, out: Buffer = None) -> Buffer:

@@ -24,7 +24,7 @@ if (why := etude.backends.available()["numba"]) is not None:
 import numba
 
 from etude.backends import numba_memory
-from etude.backends.numba_plans import copy_plan, reduction_steps
+from etude.backends.numba_plans import copy_plan, reduction_plan
 from etude.kernels import scalar, scalar_integer
 from etude.kernels.numba_cpu import toolchain
 
@@ -322,11 +322,14 @@ def test_broadcasting(left: Any, right: Any, dtype: str) -> None:
 
 
 def test_plans_have_few_axes() -> None:
-    assert copy_plan((2, 3, 4), (12, 4, 1), (12, 4, 1)).plan.tolist() == [1, 24, 1, 1]
-    assert copy_plan((5, 6), (6, 1), (1, 5)).tiles
-    assert not copy_plan((5, 2), (2, 1), (1, 5)).tiles
-    assert reduction_steps((2, 3, 4, 5), (0, 2, 3)) == [(6, 20, 1), (1, 2, 3)]
-    assert reduction_steps((2, 3), ()) == [(1, 1, 6)]
+    assert copy_plan((2, 3, 4), None, (12, 4, 1)).plan.tolist() == [1, 24, 1, 1]
+    assert copy_plan((5, 6), None, (1, 5)).tiles
+    assert not copy_plan((5, 2), None, (1, 5)).tiles
+    kept, steps = reduction_plan((2, 3, 4, 5), (0, 2, 3))
+    assert kept == (3,)
+    assert [(s.by_rows, s.length, s.size) for s in steps] == [(True, 20, 6), (False, 2, 3)]
+    assert [s.size for s in reduction_plan((2, 1 << 20), (1,))[1]] == [128, 2]
+    assert reduction_plan((2, 3), ())[0] == (2, 3)
 
 
 # elementwise --------------------------------------------------------------------------------------
