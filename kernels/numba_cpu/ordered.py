@@ -4,7 +4,7 @@ The bits of positive floats, read as integers, are ordered as the floats are; th
 the other way round, so their other bits are flipped. 0 and -0 become equal, and nan whatever the
 caller wants: the highest key to be the maximum, the lowest to be the minimum. A maximum of integers
 has no special cases, so LLVM makes vectors of it; one of floats, with nan minded, it leaves a loop
-of single comparisons (16M floats: 13 ms instead of 4).
+of single comparisons (16M floats on 2 threads: 15 ms instead of 1.5).
 """
 
 from __future__ import annotations

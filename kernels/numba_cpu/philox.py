@@ -4,8 +4,8 @@
         words[4 block : 4 block + 4] = encrypt(counter + block, key)
 
 kernels/python/philox.py tells the cipher. A block needs 20 multiplications and nothing from memory,
-so numbers are made of the words at once: `normal` takes 4 ns a number on one thread, where the
-composition of whole-array operations goes through memory fifty times.
+so numbers are made of the words at once: on one thread a uniform one takes 4 ns and a normal one 7,
+where the composition of whole-array operations goes through memory fifty times.
 
 The numbers are those of backends/defaults/sampling.py to the bit. So every step is one that IEEE
 rounds exactly, in the order in which it stands there, and no product and sum may become one

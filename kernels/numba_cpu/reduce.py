@@ -15,7 +15,10 @@ alone, so threads change only who computes a partial result, never which there a
 floats also errs less this way. Within a segment, float32 is summed in double precision but for
 blocks of BLOCK, each in 64 partial results: double throughout would take 1.3 times as long.
 
-4096 x 4096 floats, 2 threads, against torch (their time / ours): see tests and bench.
+4096 x 4096 floats, 2 threads, torch's time by this one's:
+    axis            0       1       both
+    sum             1.5     1.0     1.0
+    max             2.4     1.2     1.2
 """
 # ruff: noqa: F821 - names in the patterns are filled in when they are compiled
 

@@ -2,6 +2,7 @@
 
     @kernel                     def copy(out, x): ...           called from Python, one thread
     @parallel                   def rows(out, x): ...           `prange` inside
+    callback(signature, task)   def task(out, x, n): ...        called by its address (launch.py)
     @device                     def exp(x): ...                 called from kernels, inlined by LLVM
 
 All of them follow IEEE: no exception for 1/0, nan and inf go through; the only freedom is that a
@@ -9,8 +10,8 @@ product and a sum may become one fused instruction (`CONTRACT`). They release th
 
 *Vector width.* LLVM prefers 256-bit vectors on Intel's processors even where they have 512 bits.
 `wide()` in a kernel's body (in the body of its `prange` loop, which becomes a function of its own)
-asks for all the width there is, for this kernel alone; elsewhere it does nothing. A loop in the
-cache gains (exp of 16k floats: see elementwise.py), one that waits for memory does not.
+asks for all the width there is, for this kernel alone; elsewhere it does nothing. A loop that
+computes gains 1.3 to 1.5 times (elementwise.py has figures), one that waits for memory nothing.
 
 *The cache.* Numba keeps machine code on disk, and takes it back if the kernel's own file is as it
 was; a change in another file that the kernel was made from would go unseen. So the folder's name is
@@ -178,7 +179,8 @@ def parallel_from() -> int:
     """The number of elements from which an elementwise kernel gains by threads.
 
     Waking them takes 1.6 us with OpenMP or TBB, as long as 10,000 additions, and 100 us with
-    Numba's own queue, which it uses where it finds neither.
+    Numba's own queue, which it uses where it finds neither. (That queue ends the process if two
+    threads of the program use it at once, and OpenMP does in a fork: both are Numba's rules.)
     """
     if numba.get_num_threads() == 1:
         return 1 << 62
