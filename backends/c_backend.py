@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from .base import Backend
+from .c_conv import CConv
 from .c_elementwise import CElementwise
 from .c_index import CIndex
 from .c_layout import CLayout
 from .c_library import isa, lib
+from .c_matmul import CMatmul
 from .c_memory import FORMAT, borrowed_block, new_block
+from .c_norm import CNorm
 from .c_optim import COptim
+from .c_pool import CPool
 from .c_random import CRandom
+from .c_recurrent import CRecurrent
 from .c_reduce import CReduce
 from .c_softmax import CSoftmax
 from .c_unfold import CUnfold
 from .tier1 import Buffer, Shape
 
 
-class CBackend(CElementwise, CIndex, CLayout, COptim, CRandom, CReduce, CSoftmax, CUnfold, Backend):
+class CBackend(
+    CConv,
+    CElementwise,
+    CIndex,
+    CLayout,
+    CMatmul,
+    CNorm,
+    COptim,
+    CPool,
+    CRandom,
+    CRecurrent,
+    CReduce,
+    CSoftmax,
+    CUnfold,
+    Backend,
+):
     name = "c"
     isa = isa
 

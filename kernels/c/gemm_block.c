@@ -1,5 +1,6 @@
 /* The tiles, packing and epilogue of gemm_inner.h, for float and for double. */
 #include "gemm_inner.h"
+#include "vector_gates_inner.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -53,28 +54,15 @@ INLINE vd lanes_f64(const double *const *rows, int64_t k) {
 #endif
 }
 
-#define REAL float
 #define REAL_BYTES 4
-#define VEC vf
-#define VECU vfu
-#define LANES NF
-#define F(name) name##_f32
+#include "vector_type_inner.h"
+#include "gemm_finish_inner.h"
 #include "gemm_tile_inner.h"
 #include "gemm_pack_inner.h"
-#include "gemm_finish_inner.h"
-#undef REAL
-#undef REAL_BYTES
-#undef VEC
-#undef VECU
-#undef LANES
-#undef F
 
-#define REAL double
+#undef REAL_BYTES
 #define REAL_BYTES 8
-#define VEC vd
-#define VECU vdu
-#define LANES ND
-#define F(name) name##_f64
+#include "vector_type_inner.h"
+#include "gemm_finish_inner.h"
 #include "gemm_tile_inner.h"
 #include "gemm_pack_inner.h"
-#include "gemm_finish_inner.h"

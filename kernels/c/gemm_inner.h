@@ -65,6 +65,13 @@ void gemm_pack_b_f32(float *packed, const float *source, int64_t across, int64_t
 void gemm_pack_b_f64(double *packed, const double *source, int64_t across, int64_t along,
                      int64_t n, int64_t k);
 
+/* Pack up to NR columns of B as one panel; gives the step between its rows, which is less than NR
+ * where one vector holds all columns. */
+int64_t gemm_pack_narrow_f32(float *packed, const float *source, int64_t across, int64_t along,
+                             int64_t n, int64_t k);
+int64_t gemm_pack_narrow_f64(double *packed, const double *source, int64_t across, int64_t along,
+                             int64_t n, int64_t k);
+
 /* C (m, n) = A B from packed operands, or C += A B where `accumulate`; then `finish`, if not NULL.
  * Rows of C are `ldc` numbers apart. */
 void gemm_block_f32(int64_t m, int64_t n, int64_t k, const float *packed_a, const float *packed_b,
@@ -73,11 +80,12 @@ void gemm_block_f64(int64_t m, int64_t n, int64_t k, const double *packed_a,
                     const double *packed_b, double *c, int64_t ldc, int accumulate,
                     const Finish *finish);
 
-/* One panel: C (m, columns <= NR) from B with its rows `ldb` apart, all NR columns readable, and A
+/* One panel: C (m, columns <= NR) from B with its rows `ldb` apart, whole registers readable, and A
  * as it lies: element (i, k) is a[i * across + k * along]. Rows are cut into strips of even height.
- * `ahead` is memory that will be wanted next, row k of it at ahead + k * ldb, or NULL. */
+ * What will be wanted next is fetched on the way: line k of strip s < 2 at
+ * ahead + s * ahead_strip + k * ahead_step; NULL for nothing. */
 typedef struct {
-    int64_t k, across, along, ldb, ldc;
+    int64_t k, across, along, ldb, ldc, ahead_strip, ahead_step;
     int accumulate;
 } Steps;
 

@@ -57,44 +57,53 @@ INLINE void F(pack_across)(REAL *packed, const REAL *source, int64_t across, int
         for (int i = 0; i < width; i++) packed[p * width + i] = rows[i][p];
 }
 
-/* The same where the numbers of one k lie side by side, and the k `along` apart. */
+/* The same where the numbers of one k lie side by side, and the k `along` apart. Whole registers
+ * are read as long as that stays inside the matrix. */
 INLINE void F(pack_along)(REAL *packed, const REAL *source, int64_t along, int64_t left, int64_t k,
                           const int width) {
     const int groups = (width + LANES - 1) / LANES;
-    int64_t p = 0;
-    if (left >= width) {
+    const int64_t beyond = MAX(0, groups * LANES - left);
+    const int64_t whole = k - MIN(k, (beyond + along - 1) / along);
+    for (int64_t p = 0; p < whole; p++) {
         VEC line[F(GROUPS)];
-        for (; p + 1 < k; p++) {
-            for (int g = 0; g < groups; g++)
-                line[g] = *(const VECU *)(source + p * along + g * LANES);
+        for (int g = 0; g < groups; g++)
+            line[g] = *(const VECU *)(source + p * along + g * LANES);
+        if (p == k - 1)
+            memcpy(packed + p * width, line, sizeof(REAL) * width);
+        else
             F(spill)(packed + p * width, line, groups);
-        }
-        memcpy(packed + p * width, source + p * along, sizeof(REAL) * width);
-        return;
     }
-    for (; p < k; p++)
+    for (int64_t p = whole; p < k; p++)
         for (int i = 0; i < width; i++)
             packed[p * width + i] = source[p * along + MIN(i, left - 1)];
 }
 
+INLINE void F(pack)(REAL *packed, const REAL *source, int64_t across, int64_t along, int64_t left,
+                    int64_t k, const int width) {
+    if (along == 1)
+        F(pack_across)(packed, source, across, left, k, width);
+    else
+        F(pack_along)(packed, source, along, left, k, width);
+}
+
 void F(gemm_pack_a)(REAL *packed, const REAL *source, int64_t across, int64_t along, int64_t m,
                     int64_t k) {
-    for (int64_t i = 0; i < m; i += MR) {
-        const REAL *strip = source + i * across;
-        if (along == 1)
-            F(pack_across)(packed + i * k, strip, across, m - i, k, MR);
-        else
-            F(pack_along)(packed + i * k, strip, along, m - i, k, MR);
-    }
+    for (int64_t i = 0; i < m; i += MR)
+        F(pack)(packed + i * k, source + i * across, across, along, m - i, k, MR);
 }
 
 void F(gemm_pack_b)(REAL *packed, const REAL *source, int64_t across, int64_t along, int64_t n,
                     int64_t k) {
-    for (int64_t j = 0; j < n; j += F(WIDTH)) {
-        const REAL *panel = source + j * across;
-        if (along == 1)
-            F(pack_across)(packed + j * k, panel, across, n - j, k, F(WIDTH));
-        else
-            F(pack_along)(packed + j * k, panel, along, n - j, k, F(WIDTH));
+    for (int64_t j = 0; j < n; j += F(WIDTH))
+        F(pack)(packed + j * k, source + j * across, across, along, n - j, k, F(WIDTH));
+}
+
+int64_t F(gemm_pack_narrow)(REAL *packed, const REAL *source, int64_t across, int64_t along,
+                            int64_t n, int64_t k) {
+    if (n > LANES) {
+        F(pack)(packed, source, across, along, n, k, F(WIDTH));
+        return F(WIDTH);
     }
+    F(pack)(packed, source, across, along, n, k, LANES);
+    return LANES;
 }

@@ -31,7 +31,7 @@ INLINE void F(tile)(const F(Tile) * t, const int rows, const int vectors, const 
             const VEC x = a[i / 3][i % 3 * across] - (VEC){0};
             for (int j = 0; j < vectors; j++) sum[i][j] += x * row[j];
         }
-        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead, 0, 2);
         ahead += ahead_step;
         b += ldb;
         for (int i = 0; i < rows; i += 3) a[i / 3] += along;
@@ -82,7 +82,7 @@ INLINE void F(any)(const F(Tile) * t, int rows, int vectors) {
     t->across == 1 ? F(near)(t, rows, vectors) : F(far)(t, rows, vectors);
 }
 
-/* A tile of `columns` <= NR columns. A last vector that is not full goes by way of a small array. */
+/* A tile of `columns` <= NR. A last vector that is not full goes by way of a small array. */
 static void F(put)(F(Tile) * t, int rows, int64_t columns) {
     const int vectors = (int)((columns + LANES - 1) / LANES);
     if (columns == vectors * LANES) {
@@ -108,17 +108,18 @@ static void F(put)(F(Tile) * t, int rows, int64_t columns) {
 void F(gemm_panel)(const Steps *steps, int64_t m, int64_t columns, const REAL *a, const REAL *b,
                    REAL *c, const REAL *ahead) {
     F(Tile) t = {.b = b, .k = steps->k, .across = steps->across, .along = steps->along,
-                 .ldb = steps->ldb, .ldc = steps->ldc, .accumulate = steps->accumulate,
-                 .ahead = b, .ahead_step = 0};
+                 .ldb = steps->ldb, .ldc = steps->ldc, .accumulate = steps->accumulate};
     const int64_t strips = (m + MR - 1) / MR;
     int64_t row = 0;
     for (int64_t s = 0; s < strips; s++) {
         const int64_t rows = (m - row + strips - s - 1) / (strips - s);
         t.a = a + row * t.across;
         t.c = c + row * t.ldc;
-        if (ahead) {
-            t.ahead = s < 2 ? ahead + s * LANES : b;
-            t.ahead_step = s < 2 ? t.ldb : 0;
+        t.ahead = t.a + rows * t.across; /* the next strip */
+        t.ahead_step = t.along == 1 ? 0 : t.along;
+        if (ahead && s < 2) {
+            t.ahead = ahead + s * steps->ahead_strip;
+            t.ahead_step = steps->ahead_step;
         }
         F(put)(&t, (int)rows, columns);
         row += rows;
