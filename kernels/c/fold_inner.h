@@ -29,7 +29,11 @@ INLINE T NAME(block)(int op, const T *x, int64_t groups) {
     V t[8];
     for (int k = 0; k < 8; k++) t[k] = NAME(load)(x + k * n);
     for (int64_t i = 1; i < groups; i++)
-        for (int k = 0; k < 8; k++) t[k] = NAME(vjoin)(op, t[k], NAME(load)(x + (8 * i + k) * n));
+        for (int k = 0; k < 8; k++) {
+            const T *from = x + (8 * i + k) * n;
+            __builtin_prefetch((const char *)from + AHEAD);
+            t[k] = NAME(vjoin)(op, t[k], NAME(load)(from));
+        }
     for (int step = 4; step; step /= 2)
         for (int k = 0; k < step; k++) t[k] = NAME(vjoin)(op, t[k], t[k + step]);
     T lane[LANES];

@@ -7,7 +7,7 @@
 #pragma GCC diagnostic ignored "-Wtautological-compare"
 
 enum { SUM, PROD, MOST, LEAST };
-enum { BLOCK = 4096 }; /* numbers that 8 vectors of totals take before they meet */
+enum { BLOCK = 4096, AHEAD = 2048 }; /* numbers until totals meet; bytes to fetch ahead */
 
 typedef uint8_t vb __attribute__((vector_size(VBYTES), may_alias));
 typedef uint8_t vbu __attribute__((vector_size(VBYTES), may_alias, aligned(1)));

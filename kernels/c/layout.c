@@ -30,7 +30,7 @@ static const int64_t CHUNK = 1 << 14, STREAM_FROM = 16 << 20; /* numbers; bytes 
 typedef struct {
     char *dst;
     const char *src;
-    int64_t axes, pieces, across; /* pieces: of a row, or blocks of a plane, `across` side by side */
+    int64_t axes, pieces, across; /* pieces: of a row, or blocks of a plane, `across` wide */
     const int64_t *plan;          /* n, d, s for each axis, outermost first */
     int stream;
 } Copy;

@@ -1,0 +1,77 @@
+"""Normalisation in C; see kernels/c/batch_norm.c, layer_norm.c and response_norm.c."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .c_library import ffi, lib
+from .c_memory import check
+from .defaults.norm import NormDefaults
+from .tier1 import Buffer
+
+SUFFIX = {"float32": "f32", "float64": "f64"}
+KERNELS: dict[tuple[str, str], Any] = {
+    (name, dtype): getattr(lib, f"{name}_{suffix}")
+    for name in ("batch_norm", "batch_norm_grad", "layer_norm", "layer_norm_grad")
+    for dtype, suffix in SUFFIX.items()
+}
+
+
+def data(x: Buffer | None) -> Any:
+    """The pointer of a buffer that may be missing."""
+    return ffi.NULL if x is None else x.data
+
+
+class CNorm(NormDefaults):
+    """Overrides of batch, layer and local response norm."""
+
+    def batch_norm(
+        self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm(x, w, b, eps)
+        n, c = x.shape[:2]
+        y = self.empty(x.shape, x.dtype)
+        mean, var = self.empty((c,), x.dtype), self.empty((c,), x.dtype)
+        inputs = x.data, data(w), data(b), eps, n, c, x.size // (n * c)
+        kernel = KERNELS["batch_norm", x.dtype]
+        check(kernel(y.data, mean.data, var.data, *inputs), "batch_norm")
+        return y, mean, var
+
+    def batch_norm_grad(
+        self, g: Buffer, x: Buffer, w: Buffer | None, mean: Buffer, var: Buffer, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm_grad(g, x, w, mean, var, eps)
+        n, c = x.shape[:2]
+        gx = self.empty(x.shape, x.dtype)
+        gw, gb = self.empty((c,), x.dtype), self.empty((c,), x.dtype)
+        inputs = g.data, x.data, data(w), mean.data, var.data, eps, n, c, x.size // (n * c)
+        kernel = KERNELS["batch_norm_grad", x.dtype]
+        check(kernel(gx.data, gw.data, gb.data, *inputs), "batch_norm_grad")
+        return gx, gw, gb
+
+    def layer_norm(
+        self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().layer_norm(x, w, b, eps)
+        rows, length = x.shape
+        y = self.empty(x.shape, x.dtype)
+        mean, rstd = self.empty((rows,), x.dtype), self.empty((rows,), x.dtype)
+        inputs = x.data, data(w), data(b), eps, rows, length
+        KERNELS["layer_norm", x.dtype](y.data, mean.data, rstd.data, *inputs)
+        return y, mean, rstd
+
+    def layer_norm_grad(
+        self, g: Buffer, x: Buffer, w: Buffer | None, mean: Buffer, rstd: Buffer
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().layer_norm_grad(g, x, w, mean, rstd)
+        rows, length = x.shape
+        gx = self.empty(x.shape, x.dtype)
+        gw, gb = self.empty((length,), x.dtype), self.empty((length,), x.dtype)
+        inputs = g.data, x.data, data(w), mean.data, rstd.data, rows, length
+        kernel = KERNELS["layer_norm_grad", x.dtype]
+        check(kernel(gx.data, gw.data, gb.data, *inputs), "layer_norm_grad")
+        return gx, gw, gb
