@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import config
 
-from ..kernels.numba_cpu import conv, conv_weight
+from ..kernels.numba_cpu import conv, conv_depthwise, conv_weight
 from ..kernels.numba_cpu.conv_micro import prepare
 from ..kernels.numba_cpu.conv_window import SLACK, Window, pack_weights
 from ..kernels.numba_cpu.gemm_micro import MR
@@ -91,18 +91,22 @@ def make_plan(
     phases = [min(s, n + 1) for s, n in zip(stride, span)]
     extra = [n // s for s, n in zip(stride, span)]
     depth, line = channels * len(places), counts[1] + extra[1]
-    row_bytes = max(channels * phases[0] * phases[1], outputs) * line * itemsize
+    planes = channels * phases[0] * phases[1]
+    row_bytes = (planes if line == counts[1] else max(planes, outputs)) * line * itemsize
     rows = band_rows(counts[0], row_bytes, images * groups)
     pieces = depth // taps
     blocks = -(-pieces // max(1, BLOCK // taps))
     sizes = (images, groups, channels, *size, outputs, depth, -(-pieces // blocks) * taps)
     grid = (counts[1], counts[0], rows, line, rows + extra[0])
-    window = Window._make((*sizes, *grid, *stride, *pad, *phases))
-    plane = phases[0] * phases[1] * window.lines * line
+    plane = phases[0] * phases[1] * (rows + extra[0]) * line
     room = channels * plane + outputs * rows * line + 2 * SLACK
+    together = max(
+        1, min(images // vars(config)["NUMBA_NUM_THREADS"], 2 * BAND // (room * itemsize))
+    )
+    window = Window._make((*sizes, *grid, *stride, *pad, *phases, together))
     table = shifts(window, places, channels, itemsize)
     blocks = -(-pieces // (window.block // taps))
-    return Plan(window, table, room, packed_size(window, blocks))
+    return Plan(window, table, together * room, packed_size(window, blocks))
 
 
 @lru_cache(512)
@@ -188,6 +192,30 @@ def weight_plan(
     return Weights(window, table, block, some, chunks, room)
 
 
+class Depthwise(NamedTuple):
+    """How planes are spread for a depthwise convolution, and its sizes."""
+
+    window: Window
+    sizes: Shape
+    room: int
+
+
+@lru_cache(512)
+def depthwise_plan(
+    x: Shape, y: Shape, kernel: Shape, stride: Shape, pad: Shape, dilation: Shape
+) -> Depthwise:
+    """x (N, C, H, W) is the source of y (N, C, down, across)."""
+    spans = [(k - 1) * d for k, d in zip(kernel, dilation)]
+    lines, line = ((n - 1) * s + span + 1 for n, s, span in zip(y[2:], stride, spans))
+    sizes = (x[0], x[1], 1, *x[2:], 1, prod(kernel), 1, y[3], y[2], y[2], line, lines)
+    window = Window._make((*sizes, 1, 1, *pad, 1, 1, 1))
+    return Depthwise(window, (*y[2:], *kernel, *stride, *dilation), 2 * lines * line + 2 * SLACK)
+
+
+def is_depthwise(channels: int, w: Shape, stride: Shape, groups: int) -> bool:
+    return groups == channels and w[:2] == (groups, 1) and max(stride) <= 2
+
+
 def two_axes(shape: Shape) -> Shape:
     """(N, C, L) as (N, C, 1, L)."""
     return shape if len(shape) == 4 else (*shape[:2], 1, shape[2])
@@ -214,6 +242,13 @@ class NumbaConv(ConvDefaults):
         if y.size == 0:
             return y
         geometry = widened(stride, padding, dilation)
+        if is_depthwise(x.shape[1], w.shape, stride, groups):
+            depth = depthwise_plan(*map(two_axes, (x.shape, y.shape)), *small(w, *geometry))
+            room, flat = rooms(x.dtype, depth.room), w.reshape(-1)
+            bias = flat if b is None else b
+            given = (x.reshape(-1), flat, bias, b is not None, depth.sizes, False)
+            conv_depthwise.weigh(y.reshape(-1), *given, depth.window, room)
+            return y
         plan = forward_plan(two_axes(x.shape), two_axes(w.shape), *geometry, groups, x.itemsize)
         room, packed = rooms(x.dtype, plan.room), empty((plan.packed,), x.dtype)
         flat = w.reshape(-1)
@@ -236,12 +271,20 @@ class NumbaConv(ConvDefaults):
         out: Buffer = None,
     ) -> Buffer:
         mixed = any(s > 1 and d > 1 for s, d in zip(stride, dilation))
-        small = g.size * w.size * prod(x_shape) == 0
-        if g.ndim > 4 or mixed or small or g.dtype.char not in FLOATS:
+        nothing = g.size * w.size * prod(x_shape) == 0
+        if g.ndim > 4 or mixed or nothing or g.dtype.char not in FLOATS:
             return super().conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, out)
         gx = empty(x_shape, g.dtype) if out is None else out
         shapes = two_axes(g.shape), two_axes(w.shape), two_axes(x_shape)
         geometry = widened(stride, padding, dilation)
+        if is_depthwise(x_shape[1], w.shape, stride, groups) and max(stride) == 1:
+            kernel, _, pad, far = small(w, *geometry)
+            before = tuple((k - 1) * d - p for k, d, p in zip(kernel, far, pad))
+            depth = depthwise_plan(shapes[0], shapes[2], kernel, (1, 1), before, far)
+            room, flat = rooms(g.dtype, depth.room), w.reshape(-1)
+            given = (g.reshape(-1), flat, flat, False, depth.sizes, True)
+            conv_depthwise.weigh(gx.reshape(-1), *given, depth.window, room)
+            return gx
         plan, classes, sizes = back_plan(*shapes, *geometry, groups, g.itemsize)
         room, packed = rooms(g.dtype, plan.room), empty((plan.packed,), g.dtype)
         conv.pack_turned(packed, w.reshape(-1), plan.window, classes, sizes)
@@ -264,7 +307,14 @@ class NumbaConv(ConvDefaults):
             return super().conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups, out)
         gw = empty(w_shape, g.dtype) if out is None else out
         shapes = two_axes(x.shape), two_axes(w_shape)
-        plan = weight_plan(*shapes, *widened(stride, padding, dilation), groups, g.itemsize)
+        geometry = widened(stride, padding, dilation)
+        if is_depthwise(x.shape[1], w_shape, stride, groups) and max(stride) == 1:
+            depth = depthwise_plan(shapes[0], two_axes(g.shape), *small(gw, *geometry))
+            room = rooms(g.dtype, depth.room)
+            flat = gw.reshape(-1), x.reshape(-1), g.reshape(-1)
+            conv_depthwise.weight_grad(*flat, depth.sizes, depth.window, room)
+            return gw
+        plan = weight_plan(*shapes, *geometry, groups, g.itemsize)
         parts = gw.reshape(1, -1) if plan.chunks == 1 else empty((plan.chunks, gw.size), g.dtype)
         conv_weight.weight_grad(
             parts, x.reshape(-1), g.reshape(-1), plan.table, plan.window,
@@ -273,6 +323,11 @@ class NumbaConv(ConvDefaults):
         if plan.chunks > 1:
             conv_weight.add_parts(gw.reshape(-1), parts)
         return gw
+
+
+def small(w: Any, stride: Shape, padding: Pairs, dilation: Shape) -> tuple[Shape, ...]:
+    """Kernel, stride, padding before, dilation."""
+    return two_axes(w.shape)[2:], stride, tuple(lo for lo, _ in padding), dilation
 
 
 def widened(stride: Shape, padding: Pairs, dilation: Shape) -> tuple[Shape, Pairs, Shape]:

@@ -9,9 +9,11 @@ place of a matrix, the image and a table of such numbers:
 
     for each image, for each band of its rows:                  in parallel
         source = the band between zeros, one plane per phase of the stride        conv_window.spread
-        for each panel of 32 neighbouring positions p:
-            for each strip of 14 outputs o:                     28 registers of sums
-                for (c, k):  sums[o, p] += w[o, c, k] * source[table[c, k] + p]
+        for each block of some 320 (c, k):                      weights that stay in the cache,
+            for a few images:                                   for a few small images at a time
+                for each panel of 32 neighbouring positions p:
+                    for each strip of 14 outputs o:             28 registers of sums
+                        sums[o, p] += w[o, c, k] * source[table[c, k] + p]
         y[n, o, rows] = sums + b[o]
 
 Positions run over whole rows of the source, padding included; what stands between the end of a row
@@ -30,6 +32,7 @@ from numba import prange
 from .conv_window import (
     SLACK,
     bands_of,
+    blocks_of,
     packed_block,
     plane_of,
     product,
@@ -63,16 +66,66 @@ def share(count, index, parts):
 
 
 @device
-def band_product(room, x, packed, table, task, w):
-    """The sums of one band of one image and group: (image, group, first row, rows, sums)."""
+def band_of(task, w):
+    """Image and group (one number), first row of positions, rows, positions."""
     bands = bands_of(w)
     at, first = task // bands, task % bands * w.rows
     rows = min(w.rows, w.down - first)
-    count = (rows - 1) * w.line + w.across
-    spread(room, x, at * w.channels * w.height * w.width, first, w.channels, w)
-    sums = room[w.channels * plane_of(w) + SLACK :]
-    product(sums, room, packed, at % w.groups, table, count, w)
-    return at, first, rows, count, sums
+    return at, first, rows, (rows - 1) * w.line + w.across
+
+
+@device
+def parts_of(room, slot, w):
+    """The source and the sums in one of the slots of a room."""
+    source = w.channels * plane_of(w) + SLACK
+    both = room[slot * (source + w.outputs * w.rows * w.line + SLACK) :]
+    return both, both[source:]
+
+
+@device
+def products(room, y, direct, x, packed, table, start, end, w):
+    """The sums of a few bands, in the room or, if `direct`, where they belong in y."""
+    size = x.itemsize
+    for task in range(start, end):
+        at, first, _, _ = band_of(task, w)
+        spread(
+            parts_of(room, task - start, w)[0], x, at * w.channels * w.height * w.width, first,
+            w.channels, w,
+        )  # fmt: skip
+    for q in range(blocks_of(w)):
+        for task in range(start, end):
+            at, first, _, count = band_of(task, w)
+            source, sums = parts_of(room, task - start, w)
+            target, row = sums.ctypes.data, count
+            if direct:
+                row = w.down * w.across
+                target = y.ctypes.data + (at * w.outputs * row + first * w.across) * size
+            product(target, row, source.ctypes.data, packed, at % w.groups, table, q, count, w)
+
+
+@device
+def add_bias(y, bias, at, first, rows, w):
+    for o in range(w.outputs):
+        b = bias[at % w.groups * w.outputs + o]
+        to = ((at * w.outputs + o) * w.down + first) * w.across
+        line = y[to : to + rows * w.across]
+        for j in range(line.size):
+            line[j] += b
+
+
+@device
+def place_rows(y, sums, bias, biased, at, first, rows, count, w):
+    """Rows of positions without what is between them, plus the bias."""
+    for o in range(w.outputs):
+        b = y.dtype.type(0)
+        if biased:
+            b = bias[at % w.groups * w.outputs + o]
+        to = ((at * w.outputs + o) * w.down + first) * w.across
+        for i in range(rows):
+            line, found = y[to : to + w.across], sums[o * count + i * w.line :]
+            for j in range(w.across):
+                line[j] = found[j] + b
+            to += w.across
 
 
 @parallel
@@ -81,48 +134,57 @@ def forward(y, x, packed, bias, biased, table, w, room):
     workers = threads_now()
     for worker in prange(workers):
         start, end = share(w.images * w.groups * bands_of(w), worker, workers)
-        for task in range(start, end):
-            at, first, rows, count, sums = band_product(room[worker], x, packed, table, task, w)
-            for o in range(w.outputs):
-                b = y.dtype.type(0)
-                if biased:
-                    b = bias[at % w.groups * w.outputs + o]
-                to = ((at * w.outputs + o) * w.down + first) * w.across
-                for i in range(rows):
-                    line, end_line = y[to : to + w.across], sums[o * count + i * w.line :]
-                    for j in range(w.across):
-                        line[j] = end_line[j] + b
-                    to += w.across
+        direct = w.line == w.across
+        for some in range(start, end, w.together):
+            last = min(end, some + w.together)
+            products(room[worker], y, direct, x, packed, table, some, last, w)
+            for task in range(some, last):
+                at, first, rows, count = band_of(task, w)
+                if not direct:
+                    sums = parts_of(room[worker], task - some, w)[1]
+                    place_rows(y, sums, bias, biased, at, first, rows, count, w)
+                elif biased:
+                    add_bias(y, bias, at, first, rows, w)
+
+
+@device
+def place_classes(gx, sums, classes, height, width, at, first, rows, count, w):
+    """Output (c, a, b) of the product at (i, j) is gx[c, i s_h + a - q_h, j s_w + b - q_w]."""
+    s_h, s_w, q_h, q_w = classes
+    channels = w.outputs // (s_h * s_w)
+    for m in range(w.outputs):
+        c, a, b = m // (s_h * s_w), m // s_w % s_h, m % s_w
+        left = (q_w - b + s_w - 1) // s_w if q_w > b else 0
+        right = min((width - 1 + q_w - b) // s_w + 1, w.across)
+        for i in range(rows):
+            h = (first + i) * s_h + a - q_h
+            if 0 <= h < height:
+                to = ((at * channels + c) * height + h) * width + b - q_w
+                line = sums[m * count + i * w.line :]
+                if s_w == 1:
+                    for j in range(left, right):
+                        gx[to + j] = line[j]
+                else:
+                    for j in range(left, right):
+                        gx[to + j * s_w] = line[j]
 
 
 @parallel
 def input_grad(gx, g, packed, table, w, room, classes, height, width):
-    """gx (images, channels, height, width), flat; classes = (s_h, s_w, q_h, q_w).
-
-    Output (c, a, b) of the product at position (i, j) is gx[c, i s_h + a - q_h, j s_w + b - q_w].
-    """
-    s_h, s_w, q_h, q_w = classes
+    """gx (images, channels, height, width), flat; classes = (s_h, s_w, q_h, q_w)."""
     workers = threads_now()
     for worker in prange(workers):
         start, end = share(w.images * w.groups * bands_of(w), worker, workers)
-        for task in range(start, end):
-            at, first, rows, count, sums = band_product(room[worker], g, packed, table, task, w)
-            channels = w.outputs // (s_h * s_w)
-            for m in range(w.outputs):
-                c, a, b = m // (s_h * s_w), m // s_w % s_h, m % s_w
-                left = (q_w - b + s_w - 1) // s_w if q_w > b else 0
-                right = min((width - 1 + q_w - b) // s_w + 1, w.across)
-                for i in range(rows):
-                    h = (first + i) * s_h + a - q_h
-                    if 0 <= h < height:
-                        to = ((at * channels + c) * height + h) * width + b - q_w
-                        line = sums[m * count + i * w.line :]
-                        if s_w == 1:
-                            for j in range(left, right):
-                                gx[to + j] = line[j]
-                        else:
-                            for j in range(left, right):
-                                gx[to + j * s_w] = line[j]
+        direct = w.line == w.across and classes == (1, 1, 0, 0)
+        for some in range(start, end, w.together):
+            last = min(end, some + w.together)
+            products(room[worker], gx, direct, g, packed, table, some, last, w)
+            if direct:
+                continue
+            for task in range(some, last):
+                at, first, rows, count = band_of(task, w)
+                sums = parts_of(room[worker], task - some, w)[1]
+                place_classes(gx, sums, classes, height, width, at, first, rows, count, w)
 
 
 @device

@@ -12,6 +12,7 @@ from .gemm_micro import MR
 from .toolchain import device, parallel
 
 SLACK = 1 << 10  # numbers behind each part of a room: whole vectors are read and written
+STRIPS = 1 << 19  # bytes of packed weights that all panels use before the next are fetched
 
 
 class Window(NamedTuple):
@@ -36,6 +37,7 @@ class Window(NamedTuple):
     pad_w: int
     phases_h: int  # strided images: rows i * stride + a for each a that a window begins with
     phases_w: int
+    together: int  # bands whose products take turns, so that each block of weights serves all
 
 
 @device
@@ -115,27 +117,31 @@ def pack_weights(packed, weights, w):
 
 
 @device
-def product(sums, source, packed, group, table, count, w):
-    """sums (outputs, count) = weights times the source, shifted by the table for each row.
+def blocks_of(w):
+    return (w.depth + w.block - 1) // w.block
 
-    The tile's panel is 32 neighbouring positions; the source is small enough to stay in the cache.
+
+@device
+def product(target, row, source, packed, group, table, q, count, w):
+    """target (outputs, count) = or += block q of the weights times the shifted source.
+
+    target and source are addresses; `row` numbers lie between rows of the target. The panel is 32
+    neighbouring positions; so many strips of weights are used for all panels as stay in the cache.
     """
-    dtype, size = sums.dtype, sums.itemsize
+    dtype, size = packed.dtype, packed.itemsize
     width, step, narrow = panel_width(size), strip_height(w.outputs), strip_width(size)
-    blocks = (w.depth + w.block - 1) // w.block
-    for q in range(blocks):
-        first = q * w.block
-        depth = min(w.block, w.depth - first)
-        shifts = table.ctypes.data + first * 8
-        start = packed.ctypes.data + (group * blocks + q) * packed_block(size, w) * size
+    first = q * w.block
+    depth = min(w.block, w.depth - first)
+    shifts = table.ctypes.data + first * 8
+    start = packed.ctypes.data + (group * blocks_of(w) + q) * packed_block(size, w) * size
+    most = max(1, STRIPS // (narrow * depth * size)) * step
+    for top in range(0, w.outputs, most):
         for j in range(0, count, width):
-            columns, strip = min(width, count - j), start
-            here = source.ctypes.data + j * size
-            for i in range(0, w.outputs, step):
-                rows = min(step, w.outputs - i)
-                place = sums.ctypes.data + (i * count + j) * size
+            strip = start + top // step * narrow * depth * size
+            for i in range(top, min(top + most, w.outputs), step):
                 tile_at(
-                    dtype, strip, 1, narrow, here, shifts, place, count,
-                    rows, columns, depth, first == 0,
+                    dtype, strip, 1, narrow, source + j * size, shifts,
+                    target + (i * row + j) * size, row,
+                    min(step, w.outputs - i), min(width, count - j), depth, q == 0,
                 )  # fmt: skip
                 strip += narrow * depth * size

@@ -20,7 +20,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .gemm_vector import INT, LANE, Lanes, constant, first_lanes, lanes, load, splat, store
+from .gemm_vector import (
+    INT,
+    LANE,
+    Lanes,
+    broadcast,
+    constant,
+    first_lanes,
+    fma,
+    lanes,
+    load,
+    splat,
+    store,
+)
 
 I = types.intp  # noqa: E741 - the type of most arguments
 
@@ -46,7 +58,7 @@ def every(builder: Any, v: Lanes, address: Any, left: Any, step: int) -> Any:
 
 
 def window_loop(builder: Any, v: Lanes, first: Any, shape: Any, left: Any, step: int) -> Any:
-    """Yield (value, place) at each element of the windows; a loop in LLVM, one pass in Python.
+    """Yield (value, place, element) at each element; a loop in LLVM, one pass in Python.
 
     first = (address, place) of the first window's first element; shape = (rows, columns, numbers
     from row to row, from column to column).
@@ -55,7 +67,8 @@ def window_loop(builder: Any, v: Lanes, first: Any, shape: Any, left: Any, step:
     with cgutils.for_range(builder, rows) as i, cgutils.for_range(builder, columns) as j:
         far = builder.add(builder.mul(i.index, row_step), builder.mul(j.index, column_step))
         address = builder.add(first[0], builder.mul(far, constant(v.size)))
-        yield every(builder, v, address, left, step), builder.add(first[1], far)
+        element = builder.add(builder.mul(i.index, columns), j.index)
+        yield every(builder, v, address, left, step), builder.add(first[1], far), element
 
 
 def places(builder: Any, v: Lanes, first: Any, step: int) -> Any:
@@ -66,8 +79,9 @@ def places(builder: Any, v: Lanes, first: Any, step: int) -> Any:
     return builder.add(splat(builder, small, v.count), numbers)
 
 
-def write_row(builder: Any, v: Lanes, step: int, arguments: Any, most: bool) -> None:
-    """A whole row; `most`: the largest and its place, else the sum."""
+def write_row(builder: Any, v: Lanes, step: int, arguments: Any, kind: str) -> None:
+    """A whole row: the largest values and their places, the sums, or the weighted sums."""
+    most = kind == "max"
     y, at, image, place, count, rows, columns, row_step, column_step, scale = arguments
     done = slot(builder, constant(0))
     wide = ir.VectorType(INT, v.count)
@@ -82,8 +96,12 @@ def write_row(builder: Any, v: Lanes, step: int, arguments: Any, most: bool) -> 
         where = slot(builder, places(builder, v, first, step))
         source = builder.add(image, builder.mul(first, constant(v.size)))
         shape = rows, columns, row_step, column_step
-        for x, here in window_loop(builder, v, (source, first), shape, left, step):
+        for x, here, element in window_loop(builder, v, (source, first), shape, left, step):
             best = builder.load(top)
+            if kind == "weigh":
+                weight = builder.add(at, builder.mul(element, constant(v.size)))
+                builder.store(fma(builder, v, broadcast(builder, v, weight), x, best), top)
+                continue
             if not most:
                 builder.store(builder.fadd(best, x), top)
                 continue
@@ -95,7 +113,8 @@ def write_row(builder: Any, v: Lanes, step: int, arguments: Any, most: bool) -> 
         mask = first_lanes(builder, v, left)
         value = builder.load(top)
         if not most:
-            value = builder.fmul(value, splat(builder, scale, v.count))
+            change = builder.fmul if kind == "sum" else builder.fadd
+            value = change(value, splat(builder, scale, v.count))
         store(builder, v, value, builder.add(y, builder.mul(j, constant(v.size))), mask)
         if most:
             found = builder.load(where)
@@ -112,11 +131,11 @@ def store_places(builder: Any, v: Lanes, value: Any, address: Any, mask: Any) ->
     builder.call(function, [value, place, ir.Constant(LANE, 8), mask])
 
 
-def windows(most: bool, step: int) -> Any:
+def windows(kind: str, step: int) -> Any:
     """A function for kernels: `count` windows of a row, the next always `step` numbers further.
 
-    Addresses y, at (of places, int64; not written by sums), image; the first window begins at
-    `place` of the image; sums are times `scale`.
+    Addresses y, at (of places, int64; for weighted sums of the weights), image; the first window
+    begins at `place` of the image; sums are times `scale`, weighted sums plus `scale`.
     """
 
     @intrinsic
@@ -124,7 +143,7 @@ def windows(most: bool, step: int) -> Any:
         typingctx, dtype, y, at, image, place, count, rows, columns, row_step, column_step, scale
     ):
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            write_row(builder, lanes(signature.args[0].dtype), step, arguments[1:], most)
+            write_row(builder, lanes(signature.args[0].dtype), step, arguments[1:], kind)
             return context.get_dummy_value()
 
         return types.void(dtype, I, I, I, I, I, I, I, I, I, scale), generate
@@ -132,5 +151,6 @@ def windows(most: bool, step: int) -> Any:
     return row
 
 
-max_windows, max_windows_2 = windows(True, 1), windows(True, 2)
-sum_windows, sum_windows_2 = windows(False, 1), windows(False, 2)
+max_windows, max_windows_2 = windows("max", 1), windows("max", 2)
+sum_windows, sum_windows_2 = windows("sum", 1), windows("sum", 2)
+weigh_windows, weigh_windows_2 = windows("weigh", 1), windows("weigh", 2)

@@ -1,0 +1,130 @@
+"""The Numba backend's fast kernels at sizes that no conformance case has: blocks, bands, edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import etude
+
+if etude.backends.available()["numba"] is not None:
+    pytest.skip("numba is not available here", allow_module_level=True)
+
+import numba
+
+ENGINE = etude.backends.get("numba")
+ORACLE = etude.backends.get("numpy")
+ERROR = {"float32": 2e-5, "float64": 1e-12}  # of the largest value
+
+
+def draw(*shape: int, dtype: str = "float32") -> np.ndarray:
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(dtype)
+
+
+def close(got: Any, expected: Any) -> None:
+    size = float(np.abs(expected).max(initial=1.0))
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got / size, expected / size, 0, ERROR[str(expected.dtype)])
+
+
+PRODUCTS = [(1, 1000, 1300), (8, 400, 3000), (15, 33, 17), (130, 391, 257), (501, 1031, 530)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("m, k, n", PRODUCTS)
+def test_products_of_all_transposes(m: int, k: int, n: int, dtype: str) -> None:
+    for left, right in product((False, True), (False, True)):
+        a = draw(*((k, m) if left else (m, k)), dtype=dtype)
+        b = draw(*((n, k) if right else (k, n)), dtype=dtype)
+        close(ENGINE.matmul(a, b, left, right), ORACLE.matmul(a, b, left, right))
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "sigmoid", "tanh", "gelu"])
+def test_a_layer_in_bands(activation: str | None) -> None:
+    x, w, b = draw(200, 150), draw(130, 150), draw(130)
+    expected = ORACLE.linear(x, w, b, activation)
+    close(ENGINE.linear(x, w, b, activation), expected)
+
+
+# images, channels, height, width; outputs, kernel; stride, padding, dilation, groups
+CONVOLUTIONS = [
+    ((2, 64, 20, 22), (70, 3), 1, 1, 1, 1),
+    ((1, 3, 64, 64), (40, 11), 4, 2, 1, 1),
+    ((2, 16, 100, 100), (32, 3), 1, 1, 1, 1),
+    ((3, 130, 7, 7), (50, 5), 1, 2, 1, 1),
+    ((3, 40, 9, 9), (80, 3), 2, 1, 1, 2),
+    ((2, 300, 14, 14), (600, 1), 1, 0, 1, 1),
+    ((2, 12, 28, 28), (12, 3), 1, 1, 1, 12),
+    ((2, 12, 28, 28), (12, 3), 2, 1, 2, 12),
+]
+
+
+@pytest.mark.parametrize("x_shape, w_size, stride, pad, dilation, groups", CONVOLUTIONS)
+def test_convolutions_and_their_gradients(
+    x_shape: Any, w_size: Any, stride: int, pad: int, dilation: int, groups: int
+) -> None:
+    outputs, size = w_size
+    geometry = (stride, stride), ((pad, pad), (pad, pad)), (dilation, dilation), groups
+    x, b = draw(*x_shape), draw(outputs)
+    w = draw(outputs, x_shape[1] // groups, size, size)
+    y = ORACLE.conv(x, w, b, *geometry)
+    close(ENGINE.conv(x, w, b, *geometry), y)
+    g = draw(*y.shape)
+    expected = ORACLE.conv_input_grad(g, w, x.shape, *geometry)
+    close(ENGINE.conv_input_grad(g, w, x.shape, *geometry), expected)
+    expected = ORACLE.conv_weight_grad(x, g, w.shape, *geometry)
+    close(ENGINE.conv_weight_grad(x, g, w.shape, *geometry), expected)
+
+
+@pytest.mark.parametrize("kernel, stride, pad", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (3, 3, 0)])
+def test_nan_and_infinities_in_pools(kernel: int, stride: int, pad: int) -> None:
+    x = draw(2, 3, 37, 41)
+    x.reshape(-1)[::11], x.reshape(-1)[3::17], x.reshape(-1)[5::19] = np.nan, -np.inf, np.inf
+    given = (kernel,) * 2, (stride,) * 2, ((pad, pad),) * 2, (1, 1)
+    for got, expected in zip(ENGINE.max_pool(x, *given), ORACLE.max_pool(x, *given)):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_positions_and_labels_out_of_range_are_errors() -> None:
+    with pytest.raises(IndexError):
+        ENGINE.max_pool_grad(draw(1, 1, 1, 1), np.array([[[[9]]]]), (1, 1, 3, 3))
+    with pytest.raises(IndexError):
+        ENGINE.max_pool_pick(draw(1, 1, 3, 3), np.array([[[[9]]]]))
+    for label in (5, -1):
+        with pytest.raises(IndexError, match=f"{label} is out of range 0 ... 4"):
+            ENGINE.cross_entropy(draw(2, 5), np.array([0, label]))
+        with pytest.raises(IndexError):
+            ENGINE.cross_entropy_grad(draw(2), draw(2, 5), np.array([0, label]))
+
+
+def flat(results: Any) -> list[bytes]:
+    return [x.tobytes() for x in (results if isinstance(results, tuple) else (results,))]
+
+
+ONE = (1, 1), ((1, 1), (1, 1)), (1, 1), 1
+CALLS: list[Callable[[], Any]] = [
+    lambda: ENGINE.matmul(draw(130, 391), draw(391, 257)),
+    lambda: ENGINE.matmul(draw(3, 90, 91), draw(3, 91, 92)),
+    lambda: ENGINE.conv(draw(3, 8, 30, 30), draw(9, 8, 3, 3), draw(9), *ONE),
+    lambda: ENGINE.conv_input_grad(draw(3, 9, 30, 30), draw(9, 8, 3, 3), (3, 8, 30, 30), *ONE),
+    lambda: ENGINE.conv_weight_grad(draw(5, 8, 30, 30), draw(5, 9, 30, 30), (9, 8, 3, 3), *ONE),
+    lambda: ENGINE.batch_norm(draw(4, 6, 30, 30), draw(6), draw(6), 1e-5),
+    lambda: ENGINE.layer_norm_grad(draw(999, 40), draw(999, 40), None, draw(999), draw(999)),
+    lambda: ENGINE.cross_entropy(draw(300, 100), np.arange(300) % 100),
+    lambda: ENGINE.sum_squares([draw(100_000), draw(7)]),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_one_thread_and_all_give_the_same_bits(call: Callable[[], Any]) -> None:
+    before = numba.get_num_threads()
+    many = flat(call())
+    try:
+        numba.set_num_threads(1)
+        assert flat(call()) == many
+    finally:
+        numba.set_num_threads(before)
