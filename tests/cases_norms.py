@@ -115,7 +115,7 @@ GROUP = [
     Case("group_norm of nothing", [t(0, 6, 2), 3, t(6), t(6)], group_norm),
     Case("instance_norm", [IMAGE, None, None, t(6), t(6)], instance_norm),
     Case("instance_norm of signals", [t(3, 6, 5), None, None], instance_norm, loose=10),
-    Case("instance_norm of volumes", [t(1, 2, 2, 3, 2), None, None, t(2)], instance_norm),
+    Case("instance_norm of volumes", [t(1, 2, 2, 3, 2), None, None, t(2)], instance_norm, loose=4),
     Case(
         "instance_norm by running statistics", [IMAGE, MEAN, VAR, t(6), t(6), False], instance_norm
     ),

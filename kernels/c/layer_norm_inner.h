@@ -80,13 +80,13 @@ static void NAME(backward)(void *context, int64_t begin, int64_t end) {
         double sum, products;
         NAME(sweep)(z, g, x, mean, rstd, gw, gb, &sum, &products);
         const T middle = (T)(sum / (double)n), pull = (T)(products / (double)n);
-        if (w) {
-            for (int64_t i = 0; i < n; i++)
-                y[i] = (g[i] * w[i] - middle - (x[i] - mean) * rstd * pull) * rstd;
-        } else {
-            for (int64_t i = 0; i < n; i++)
-                y[i] = (g[i] - middle - (x[i] - mean) * rstd * pull) * rstd;
+        const T *h = g;
+        if (w) { /* stored first: as part of a multiply-add it would not cancel with `middle` */
+            for (int64_t i = 0; i < n; i++) y[i] = g[i] * w[i];
+            h = y;
         }
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (h[i] - middle - (x[i] - mean) * rstd * pull) * rstd;
     }
 }
 
