@@ -7,11 +7,12 @@ from functools import cache
 from importlib import import_module
 
 from .base import Backend
-from .threads import get_num_threads
+from .threads import get_num_threads, set_num_threads
 
 PATHS = {
     "python": "etude.backends.python_backend:PythonBackend",
     "numpy": "etude.backends.numpy_backend:NumpyBackend",
+    "c": "etude.backends.c_backend:CBackend",
     "numba": "etude.backends.numba_backend:NumbaBackend",
 }
 
