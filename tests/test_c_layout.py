@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import etude
@@ -98,6 +98,7 @@ def test_streams_of_whole_lines() -> None:
 steps = st.sampled_from([1, 2, 3, -1, -2])
 
 
+@settings(deadline=None)
 @given(st.data(), st.lists(st.integers(0, 9), max_size=5), st.sampled_from(DTYPES))
 def test_strided_reads_and_writes(data: Any, shape: list[int], dtype: str) -> None:
     x = random(tuple(shape), dtype)
@@ -116,6 +117,7 @@ def test_strided_reads_and_writes(data: Any, shape: list[int], dtype: str) -> No
     assert values(into).tobytes() == below.tobytes()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), max_size=5), st.integers(0, 2))
 def test_expand(axes: list[tuple[int, bool]], missing: int) -> None:
     shape = tuple(n for n, _ in axes)
@@ -126,6 +128,7 @@ def test_expand(axes: list[tuple[int, bool]], missing: int) -> None:
     same(lambda: C.expand(put(x), shape), np.broadcast_to(x, shape))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.data())
 def test_cat(shape: list[int], data: Any) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
@@ -134,6 +137,7 @@ def test_cat(shape: list[int], data: Any) -> None:
     same(lambda: C.cat([put(p) for p in parts], axis), np.concatenate(parts, axis))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(*[st.integers(0, 5)] * 3), max_size=5),
     st.sampled_from(DTYPES),
@@ -175,6 +179,7 @@ def test_rows_out_of_range(bad: int) -> None:
             call()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=3), st.sampled_from(DTYPES)
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import etude
@@ -98,6 +98,7 @@ def check_reductions(x: Any, axes: tuple[int, ...]) -> None:
         near(got, x.astype("float64").mean(axes), CLOSE[dtype])
 
 
+@settings(deadline=None)
 @given(shapes, st.sampled_from(DTYPES), st.data())
 def test_any_axes(shape: list[int], dtype: str, data: Any) -> None:
     axes = data.draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
@@ -146,6 +147,7 @@ def test_over_no_elements(name: str, empty: Any) -> None:
     assert (got == np.full((2, 3), empty)).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=4), st.sampled_from(DTYPES), st.data())
 def test_running_sums_and_sorting(shape: list[int], dtype: str, data: Any) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))

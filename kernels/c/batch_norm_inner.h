@@ -130,7 +130,7 @@ static void NAME(meet_back)(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* gx = a g + (x - mean) d + e, with numbers of the channel. */
+/* gx = a (g + e + (x - mean) d), with numbers of the channel. */
 static void NAME(apply_back)(void *context, int64_t begin, int64_t end) {
     const Norm *z = context;
     const double count = (double)(z->n * z->l);
@@ -141,14 +141,14 @@ static void NAME(apply_back)(void *context, int64_t begin, int64_t end) {
         const double rstd = NAME(rstd)(z, c);
         const double scale = z->w ? rstd * (double)((const T *)z->w)[c] : rstd;
         const T mean = ((const T *)z->old_mean)[c], a = (T)scale;
-        const T d = (T)(-scale * rstd * (double)((const T *)z->var)[c] / count);
-        const T e = (T)(-scale * (double)((const T *)z->mean)[c] / count);
+        const T d = (T)(-rstd * (double)((const T *)z->var)[c] / count);
+        const T e = (T)(-(double)((const T *)z->mean)[c] / count);
         int64_t i = 0;
         for (; i + LANES <= z->l; i += LANES) {
-            const V value = NAME(load)(g + i) * a + ((NAME(load)(x + i) - mean) * d + e);
-            NAME(put)(y + i, value, z->stream);
+            const V away = NAME(load)(x + i) - mean;
+            NAME(put)(y + i, (NAME(load)(g + i) + e + away * d) * a, z->stream);
         }
-        for (; i < z->l; i++) y[i] = g[i] * a + ((x[i] - mean) * d + e);
+        for (; i < z->l; i++) y[i] = (g[i] + e + (x[i] - mean) * d) * a;
     }
     if (z->stream) stream_end();
 }

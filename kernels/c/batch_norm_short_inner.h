@@ -90,14 +90,14 @@ static void NAME(backward_short)(void *context, int64_t begin, int64_t end) {
         ((T *)z->var)[c] = (T)gw;
         for (int64_t k = (c - begin) * z->l; k < (c - begin + 1) * z->l; k++) {
             s.scale[k] = (T)scale;
-            s.other[k] = (T)(-scale * rstd * gw / count);
-            s.shift[k] = (T)(-scale * gb / count);
+            s.other[k] = (T)(-rstd * gw / count);
+            s.shift[k] = (T)(-gb / count);
         }
     }
     for (int64_t i = 0; i < z->n; i++)
         for (int64_t k = 0; k < s.width; k++) {
             const T away = x[i * row + k] - s.mean[k];
-            y[i * row + k] = g[i * row + k] * s.scale[k] + (away * s.other[k] + s.shift[k]);
+            y[i * row + k] = (g[i * row + k] + s.shift[k] + away * s.other[k]) * s.scale[k];
         }
 }
 
