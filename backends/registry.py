@@ -7,7 +7,8 @@ from functools import cache
 from importlib import import_module
 
 from .base import Backend
-from .threads import get_num_threads, set_num_threads
+from .threads import get_num_threads as get_num_threads
+from .threads import set_num_threads as set_num_threads
 
 PATHS = {
     "python": "etude.backends.python_backend:PythonBackend",

@@ -11,7 +11,7 @@ import pytest
 
 import etude
 
-REASON = etude.backends.available().get("c", "not there")
+REASON = etude.backends.available()["c"]
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 

@@ -54,14 +54,13 @@ def test_a_name_from_a_part_is_one_object(first: str) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def test_a_short_name_that_is_none() -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"'etude\.data\.nonsense'"):
-        importlib.import_module("etude.data.nonsense")
-    with pytest.raises(ModuleNotFoundError, match=r"'etude\.nonsense'"):
-        importlib.import_module("etude.nonsense")
+@pytest.mark.parametrize("name", ["etude.data.nonsense", "etude.nonsense"])
+def test_a_short_name_that_is_none(name: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=f"'{name}'"):
+        importlib.import_module(name)
 
 
 def test_reloading_a_part_by_its_short_name_leaves_one_module() -> None:
-    import etude.data
+    from etude import data
 
-    assert importlib.reload(etude.data) is sys.modules["etude.framework.data"]
+    assert importlib.reload(data) is sys.modules["etude.framework.data"]

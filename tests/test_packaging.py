@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,11 @@ pytest.importorskip("build", reason="the `build` front end is not installed")
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("framework", "backends", "kernels", "bench")
+SIMPLEST = "neon" if platform.machine().lower() in ("arm64", "aarch64") else "baseline"
 # What a fresh clone does not have; a stale egg-info would even add its old file list to the sdist.
 LEFT_OVERS = shutil.ignore_patterns(
-    ".*cache", ".git", ".hypothesis", ".venv*", "*.egg-info", "__pycache__", "build", "dist", "runs"
+    *(".*cache", ".git", ".hypothesis", ".venv*", "*.egg-info", "__pycache__", "build", "dist"),
+    *("runs", "*.so"),
 )
 
 
@@ -35,7 +38,23 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packaging")
     clone = shutil.copytree(ROOT, folder / "clone", symlinks=True, ignore=LEFT_OVERS)
     built = folder / "dist"
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", built, cwd=clone)
+    # One instruction set: the others are the same sources with other flags.
+    command = (sys.executable, "-m", "build", "--no-isolation", "--outdir", built)
+    run(*command, cwd=clone, ETUDE_BUILD=SIMPLEST)
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel_without_compiler(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel built from the sdist where no C compiler works."""
+    folder = tmp_path_factory.mktemp("no-compiler")
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    command = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
+    run(*command, cwd=source, CC="/bin/false", ETUDE_BUILD=SIMPLEST)
+    (built,) = folder.glob("*.whl")
     return built
 
 
@@ -93,3 +112,19 @@ def test_import_from_any_folder(folder: Path, site: Path) -> None:
 def test_the_console_script_is_declared(site: Path) -> None:
     (entry_points,) = site.glob("*.dist-info/entry_points.txt")
     assert "etude = etude.framework.cli:main" in entry_points.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
+def test_the_c_kernels_are_built_where_there_is_a_compiler(site: Path) -> None:
+    built = [path.name.partition(".")[0] for path in (site / "etude/kernels/c").glob("_*.so")]
+    assert built == [f"_{SIMPLEST}"]
+
+
+def test_without_a_compiler_the_rest_installs_and_says_why(
+    wheel_without_compiler: Path, tmp_path: Path
+) -> None:
+    zipfile.ZipFile(wheel_without_compiler).extractall(tmp_path)
+    assert not list(tmp_path.rglob("*.so"))
+    code = "import etude; print(etude.ones(2).sum().item(), etude.backends.available()['c'])"
+    out = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert out.startswith("2.0 [backend] 'c' is not available here: the C kernels were not built")

@@ -419,8 +419,8 @@ except ImportError as missing:
 # %% [markdown]
 # ## The library's own file
 #
-# Open `framework/autograd.py`: it has `tick`, `Node`, `needs`, `recording` and `apply`; the sweep is
-# in `framework/sweep.py`, the rest of the table in `framework/ops/derivatives.py`. Tensors add
+# Open `framework/autograd.py`: it has `tick`, `Node`, `needs`, `recording` and `apply`; the sweep
+# is in `framework/sweep.py`, the rest of the table in `framework/ops/derivatives.py`. Tensors add
 # shapes, dtypes and backends, ops with several outputs, and an error for changed inputs.
 
 

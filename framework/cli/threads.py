@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 
-from etude.backends.threads import set_num_threads
+from etude.backends.registry import set_num_threads
 
 from .machine import BLAS_VARIABLES
 
