@@ -39,12 +39,14 @@ BACKEND["div"] = operator.truediv
 #
 # **Exercise 1.** Write the central difference.
 
+
 # %%
 def slope(f: Callable[[float], float], x: float, h: float = 1e-5) -> float:
     """The derivative of f at x, measured by a step of h to either side."""
     ### BEGIN SOLUTION
     return (f(x + h) - f(x - h)) / (2.0 * h)
     ### END SOLUTION
+
 
 # %%
 found = slope(lambda x: x * x, 1.0, h=0.5)
@@ -72,6 +74,7 @@ assert abs(found - 12.0) < 1e-6, f"x^3 has the slope 3 x^2 = 12 at 2, slope give
 # says by name what to compute; a *backend*, which can be replaced, knows how: here it is the table
 # above. (`result` is for tensors; here it does nothing.)
 
+
 # %%
 class Op:
     """One operation: its value, and a gradient rule (g, y, *inputs) for each input."""
@@ -88,9 +91,11 @@ class Op:
     def __call__(self, *inputs: Any) -> Scalar:
         return apply(self, *inputs)
 
+
 class Unary(Op):
     def __init__(self, name: str, grad: Any, result: str = "float", keeps_output: bool = True):
         super().__init__(name, (grad,), keeps_output)
+
 
 class Binary(Op):
     def __init__(
@@ -98,10 +103,12 @@ class Binary(Op):
     ):
         super().__init__(name, (grad_a, grad_b), keeps_output)
 
+
 # %% [markdown]
 # ## A number that remembers
 #
 # A `Scalar` holds a value and, in `node`, where it came from. Its operators call ops, made below.
+
 
 # %%
 class Scalar:
@@ -114,6 +121,7 @@ class Scalar:
 
     def __repr__(self) -> str:
         return f"Scalar({self.value:.6g})"
+
 
 Scalar.__neg__ = lambda a: NEG(a)
 Scalar.__add__ = Scalar.__radd__ = lambda a, b: ADD(a, b)
