@@ -39,6 +39,7 @@ static struct {
     _Atomic(Task) task;
     _Atomic(void *) context;
     _Atomic int64_t count, grain, per_claim; /* numbers; numbers in a chunk, in a claim */
+    _Atomic int core;                        /* the caller's */
 } job;
 static _Atomic uint64_t board; /* generation, claims, taken from the far end, from the near one */
 static _Atomic uint32_t done;  /* claims */
@@ -48,6 +49,9 @@ static atomic_flag owned = ATOMIC_FLAG_INIT;
 static _Atomic int asleep;
 static pthread_mutex_t bedroom = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t alarm_clock = PTHREAD_COND_INITIALIZER;
+#ifdef __linux__
+static cpu_set_t allowed; /* the cores that the process may use, read before the first worker */
+#endif
 static _Thread_local int inside; /* this thread is working on a loop */
 
 static void pause_briefly(void) {
@@ -111,11 +115,30 @@ static uint32_t wait_for_loop(uint32_t last) {
     return generation_on(atomic_load(&board));
 }
 
+/* Two threads on one core take turns while the other core idles, and the scheduler may leave them so
+ * for tens of milliseconds. So a worker that meets the caller moves to any other core. */
+#ifdef __linux__
+static int current_core(void) { return sched_getcpu(); }
+
+static void part_from_caller(void) {
+    int core = atomic_load_explicit(&job.core, memory_order_relaxed);
+    if (core < 0 || core != sched_getcpu()) return;
+    cpu_set_t cores = allowed;
+    CPU_CLR(core, &cores);
+    if (CPU_COUNT(&cores)) sched_setaffinity(0, sizeof cores, &cores);
+}
+#else
+static int current_core(void) { return -1; }
+
+static void part_from_caller(void) {}
+#endif
+
 static void *worker(void *number) {
     uint32_t generation = 0; /* the board never shows 0 after the first loop */
     inside = 1;
     for (;;) {
         generation = wait_for_loop(generation);
+        part_from_caller();
         if ((int)(intptr_t)number < atomic_load(&threads)) work(generation, (int)(intptr_t)number);
     }
     return NULL;
@@ -128,6 +151,9 @@ static void start_workers(int wanted) {
     if (!registered) {
         void forget_workers(void);
         pthread_atfork(NULL, NULL, forget_workers);
+#ifdef __linux__
+        sched_getaffinity(0, sizeof allowed, &allowed);
+#endif
         registered = 1;
     }
     pthread_attr_init(&attributes);
@@ -165,6 +191,7 @@ void parallel_for(Task task, void *context, int64_t count, int64_t grain) {
     atomic_store_explicit(&job.count, count, memory_order_relaxed);
     atomic_store_explicit(&job.grain, grain, memory_order_relaxed);
     atomic_store_explicit(&job.per_claim, per_claim, memory_order_relaxed);
+    atomic_store_explicit(&job.core, current_core(), memory_order_relaxed);
     atomic_store_explicit(&done, 0, memory_order_relaxed);
     uint32_t generation = (generation_on(atomic_load(&board)) + 1) & GENERATIONS;
     generation += generation == 0;
