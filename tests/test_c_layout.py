@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import etude
 
-REASON = etude.backends.available().get("c", "not there")
+REASON = etude.backends.available()["c"]
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 DTYPES = ["float32", "float64", "int32", "int64", "bool"]
 N: Any = etude.backends.get("numpy")

@@ -12,7 +12,7 @@ from contract_calls import CALLS
 
 import etude
 
-REASON = etude.backends.available().get("c", "not there")
+REASON = etude.backends.available()["c"]
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 TILES = [1, 2, 5, 6, 7, 13, 14, 15, 16, 17, 28, 29, 31, 32, 33, 64, 65]
 SIZES = [  # M, K, N: tiles that are full and that are not, few rows, one column, slices of K
@@ -169,3 +169,19 @@ def test_large_layers(c: Any, m: int, k: int, n: int) -> None:
     found = c.linear_grad(block(c, g), block(c, x), block(c, w), (True, True, True))
     for got, expected in zip(found, (g @ w, g.T @ x, g.sum(0))):
         np.testing.assert_allclose(values(c, got), expected, **near)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (8, 32, 5), (17, 71, 33), (64, 64, 64)])
+@pytest.mark.parametrize("rung", ["naive", "rows", "tiled"])
+def test_the_rungs_of_the_ladder_agree(rung: str, sizes: tuple[int, int, int]) -> None:
+    from etude.backends.c_library import lib
+
+    m, n, k = sizes
+    rng = np.random.default_rng(0)
+    a, b = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in ((m, k), (k, n)))
+    engine = etude.backends.get("c")
+    x, y = (engine.from_host(memoryview(t), t.shape, "float32") for t in (a, b))
+    z = engine.empty((m, n), "float32")
+    getattr(lib, f"gemm_{rung}_f32")(m, n, k, x.data, y.data, z.data)
+    found = np.array(engine.to_host(z)).reshape(m, n)
+    np.testing.assert_allclose(found, a.astype(float) @ b, rtol=2e-5, atol=2e-5)

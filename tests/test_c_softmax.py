@@ -11,7 +11,7 @@ from case import TOLERANCE
 
 import etude
 
-REASON = etude.backends.available().get("c", "not there")
+REASON = etude.backends.available()["c"]
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 # Lines beside each other or not, around the width of vectors, short ones and such that are not.
 SHAPES = [((5, 1), 1), ((64, 10), 1), ((33, 64), 1), ((19, 65), 1), ((3, 1000), 1), ((70, 300), 1)]

@@ -76,11 +76,15 @@ int conv_input_grad_f64(double *gx, const double *g, const double *w, const Conv
 }
 
 int conv_weight_grad_f32(float *gw, const float *x, const float *g, const ConvShape *s) {
+    int status = conv_weight_grad_few_f32(gw, x, g, s);
+    if (status != 1) return status;
     if (depthwise_fits(s)) return depthwise_weight_grad_f32(gw, x, g, s);
     return conv_weight_grad_direct_f32(gw, x, g, s);
 }
 
 int conv_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s) {
+    int status = conv_weight_grad_few_f64(gw, x, g, s);
+    if (status != 1) return status;
     if (depthwise_fits(s)) return depthwise_weight_grad_f64(gw, x, g, s);
     return conv_weight_grad_direct_f64(gw, x, g, s);
 }

@@ -42,6 +42,10 @@ static inline void steps_inside(int64_t first, int64_t step, int64_t size, int64
 int conv_weight_grad_direct_f32(float *gw, const float *x, const float *g, const ConvShape *s);
 int conv_weight_grad_direct_f64(double *gw, const double *x, const double *g, const ConvShape *s);
 
+/* Few channels and outputs (conv_weight_few.c): 1 if the shape is for another way. */
+int conv_weight_grad_few_f32(float *gw, const float *x, const float *g, const ConvShape *s);
+int conv_weight_grad_few_f64(double *gw, const double *x, const double *g, const ConvShape *s);
+
 /* 0, -1 without memory, 1 if the direct way has to be taken: a result is not finite. */
 int winograd(float *y, const float *x, const float *w, const float *b, const ConvShape *s);
 int winograd_input_grad(float *gx, const float *g, const float *w, const ConvShape *s);

@@ -1,18 +1,18 @@
 /* Matrix products: which way one goes, and why packing is not always the answer.
  *
- *     naive      for i, j:  C[i,j] = sum over k of A[i,k] B[k,j]   one FMA in four cycles
- *     tiled      14 x 32 sums in registers (gemm_inner.h)           16 loads for 28 vector FMAs
- *     packed     A and B copied into the order in which tiles read them, slice by slice of K
- *     in place   the same tiles, no copy where rows lie well already
+ *     naive, rows, tiled   the rungs below this one: gemm_ladder.c, with their speeds
+ *     packed               A and B copied into the order in which tiles (gemm_inner.h) read them,
+ *                          slice by slice of K
+ *     in place             the same tiles, no copy where rows lie well already
  *
  * A tile runs at 183 GFLOP/s on one core of AVX-512 whether its operands come from L1 or from L2;
  * register-only FMAs reach 185. So what is left to lose is everything else: copies, the wait for
  * memory, threads that end late. Measured on two threads (ceiling 370), float32:
  *
  *     by panels (gemm_drive_inner.h)   A in place, B in place or one panel at a time packed by the
- *                                      thread that uses it: 370 at 256^3, 64x784x128; 275 packed
- *     by blocks                        all of a slice packed once, shared: 250 at 256^3, where the
- *                                      copies wander from core to core; 320 at 1024^3
+ *                                      thread that uses it: 315 at 256^3, 324 at 64x784x128
+ *     by blocks                        all of a slice packed once, shared: at 256^3 the copies would
+ *                                      wander from core to core; 276 at 1024^3, 305 at 2048^3
  *     few rows (gemm_skinny_inner.h)   B is used too seldom to be copied: memory is the limit
  *
  * Sums over k run in one order on any number of threads: K is never split between threads, and the

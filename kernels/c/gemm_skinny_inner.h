@@ -5,7 +5,8 @@
  *     B stored transposed:   for 2 or 4 columns: 2 m or 4 m sums of products along k
  *
  * Sixteen rows at a time are sixteen streams, which the prefetcher can follow, and C, which is read
- * and written once for them, stays in L1. 8 x 25088 x 4096: 93 ms by panels, 37 by this.
+ * and written once for them, stays in L1.
+ * 8 x 25088 x 4096 takes 0.6 of the time that OpenBLAS takes.
  */
 
 /* C[:, j ... j + vectors * LANES] += a block of A (STREAMS x m) times `depth` rows of B. */

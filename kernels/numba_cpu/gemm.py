@@ -8,11 +8,11 @@
 Every rung below does these m n k multiply-adds; they differ in what they wait for. Measured on one
 core at n = 512, in GFLOP/s (the core can do about 190):
 
-    naive      1    each step adds to the sum of the last one (4 cycles), and b is read down a
+    naive    1.2    each step adds to the sum of the last one (4 cycles), and b is read down a
                     column, a new cache line for each number
-    rows      14    the loops over j and l exchanged: c and b are read along rows, so that LLVM
-                    makes vectors of it; but c goes to the cache and back for each multiply-add
-    serial   165    gemm_block.py: blocks that stay in the caches, packed; in them
+    rows     4.8    the loops over j and l exchanged: c and b are read along rows, so that LLVM
+                    could make vectors; but c goes to the cache and back for each multiply-add
+    serial   148    gemm_block.py: blocks that stay in the caches, packed; in them
                     gemm_micro.py: tiles of c that stay in the registers
     threads         bands of c, one for each thread, each with packed copies of its own
 
