@@ -31,6 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Parallel runs keep a file on one worker, or in conformance a backend (--dist loadgroup)."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        group = item.path.name
+        if group == "test_conformance.py" and isinstance(item, pytest.Function):
+            group += str(getattr(item, "callspec", None) and item.callspec.params.get("backend"))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 Run = Callable[..., tuple[int, str, str]]
 
 
