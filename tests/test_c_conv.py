@@ -26,6 +26,7 @@ NUMPY: Any = get("numpy")
 PYTHON: Any = get("python")
 METHODS = ("conv", "conv_input_grad", "conv_weight_grad")
 PLAIN = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+NO_PADDING = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
 # Of the largest result. Winograd's transforms multiply by 2 and 4 and subtract what is near.
 TOLERANCE = {"float32": 5e-6, "float64": 1e-13}
 WINOGRAD_TOLERANCE = 3e-5
@@ -133,6 +134,9 @@ NAMED = {
     "rows in blocks": ((1, 20, 90, 80), (9, 20, 5, 5), PLAIN),
     "several images in a chunk": ((40, 8, 5, 5), (12, 8, 3, 3), PLAIN),
     "few outputs, wide rows": ((2, 3, 30, 90), (2, 3, 5, 5), PLAIN),
+    "few channels and outputs": ((19, 1, 32, 32), (6, 1, 5, 5), NO_PADDING),
+    "few, blocks of rows": ((2, 4, 12, 403), (7, 4, 3, 3), PLAIN),
+    "few, uneven padding": ((3, 3, 20, 21), (3, 3, 4, 5), (PLAIN[0], ((2, 0), (1, 3)), *PLAIN[2:])),
     "large stride": ((2, 3, 40, 40), (16, 3, 11, 11), ((4, 4), ((2, 2), (2, 2)), (1, 1), 1)),
     "stride beyond the window": ((2, 3, 20, 20), (4, 3, 2, 2), ((3, 5), *PLAIN[1:])),
     "many outputs and channels": ((3, 70, 8, 8), (150, 70, 3, 3), ((2, 2), *PLAIN[1:])),
@@ -173,6 +177,16 @@ def test_not_a_number_stays_in_its_windows(value: float, rng: Any) -> None:
     y = run(C, "conv", (x, w, b), geometry)
     strange = np.argwhere(~np.isfinite(y).all(1))
     assert [tuple(at) for at in strange] == [(1, i, j) for i in (19, 20, 21) for j in (20, 21, 22)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("at", [(0, 24), (0, 17), (9, 10)])
+def test_infinity_stays_in_its_products(at: Any, dtype: str, rng: Any) -> None:
+    """Rows of 21 products: the last vector goes back over places that must not count again."""
+    args = operands(rng, (2, 1, 25, 25), (6, 1, 5, 5), NO_PADDING, dtype)["conv_weight_grad"]
+    args[0][(0, 0, *at)] = np.inf
+    got, expected = (run(e, "conv_weight_grad", args, NO_PADDING) for e in (C, PYTHON))
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
