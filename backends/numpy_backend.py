@@ -172,6 +172,7 @@ class NumpyBackend(
         np.matmul(a.reshape(rows, a.shape[-1]), right, y.reshape(rows, shape[-1]))
         return y
 
+    @quietly
     def linear(
         self,
         x: Buffer,
@@ -181,14 +182,11 @@ class NumpyBackend(
         out: Buffer = None,
     ) -> Buffer:
         y = np.dot(x, w.T, room((len(x), len(w)), x.dtype) if out is None else out)
-        token = enter_quiet()
-        try:
-            if b is not None:
-                np.add(y, b, y)
-            return y if activation is None else UNARY[activation](y, y)
-        finally:
-            leave_quiet(token)
+        if b is not None:
+            np.add(y, b, y)
+        return y if activation is None else UNARY[activation](y, y)
 
+    @quietly
     def linear_grad(
         self, g: Buffer, x: Buffer, w: Buffer, needs: tuple[bool, bool, bool]
     ) -> tuple[Buffer | None, Buffer | None, Buffer | None]:
