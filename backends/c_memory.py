@@ -40,8 +40,9 @@ class Block:
         return Block(self.data, shape, self.size, self.dtype, base)
 
     def bytes(self) -> memoryview:
-        """The memory as it is, one byte after the other, writable."""
-        return memoryview(ffi.buffer(self.data, self.nbytes))
+        """The memory as it is, one byte after the other, writable; it keeps the block alive."""
+        held = ffi.gc(self.data, lambda _, block=self: None)
+        return memoryview(ffi.buffer(held, self.nbytes))
 
 
 def new_block(shape: Shape, dtype: str, new: Any = lib.buffer_new) -> Block:

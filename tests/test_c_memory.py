@@ -71,6 +71,16 @@ def test_views_keep_the_memory(lib: Any) -> None:
     assert lib.memory_in_use() < before
 
 
+def test_values_on_the_host_keep_the_memory(lib: Any) -> None:
+    values = etude.full((1000,), 7.0, backend="c").numpy()
+    others = [etude.zeros(1000, backend="c") for _ in range(8)]
+    assert set(values.tolist()) == {7.0}
+    before = lib.memory_in_use()
+    del values
+    assert lib.memory_in_use() < before
+    assert len(others) == 8
+
+
 def test_the_cache_has_a_limit(lib: Any) -> None:
     lib.memory_set_limit(1 << 20)
     blocks = [new_block((1 << 16,)) for _ in range(16)]
