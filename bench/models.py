@@ -23,7 +23,10 @@ MODELS = {
 }
 NAMES = tuple(name for name, (model, _) in MODELS.items() if known(model))
 MILLISECOND = 1e-3
-LARGEST_ERROR = 5e-3  # where rounding moves a unit of ResNet-20 across the kink of its ReLU
+LARGEST_ERROR = 5e-3
+# Rounding moves units of ResNet-20 across the kinks of its ReLUs: noise of 1e-7 of the largest
+# result of each convolution changes gradients by 1e-2, noise of 1e-6 by 2e-2 to 3e-2.
+LARGEST_ERROR_BETWEEN_KINKS = 3e-2
 BY_HAND, TORCH, FUSED = "numpy by hand", "torch", "torch, fused SGD"
 BEST_OF_TORCH = "best of torch"
 COLUMNS = ["model", "", "median", "best", "spread", "error"]
@@ -77,7 +80,8 @@ def add(table: Table, name: str, case: Case, options: Options, peers: list[str])
     truth = reference(case)
     runners = trainees(case, options)
     errors = {who: disagreement(t.loss_and_gradients(), truth) for who, t in runners.items()}
-    right = [who for who, error in errors.items() if error <= LARGEST_ERROR]
+    limit = LARGEST_ERROR_BETWEEN_KINKS if case.name == "resnet20" else LARGEST_ERROR
+    right = [who for who, error in errors.items() if error <= limit]
     for who in errors.keys() - set(right):
         table.remarks.append(f"{name}: {who} is wrong by {errors[who]:.1e} and was not timed")
     competitors = [Competitor(who, runners[who].step) for who in right]
