@@ -8,7 +8,6 @@ method and nothing else**: no flag, no hook, no query of capabilities.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from .defaults.conv import ConvDefaults
@@ -21,7 +20,8 @@ from .defaults.pool import PoolDefaults
 from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.sequence import SequenceDefaults
 from .defaults.softmax import SoftmaxDefaults
-from .program import RANDOM, Instruction, Knob, Loadable, Runner, Value, replay
+from .program import RANDOM, Instruction, Knob, Loadable, Plan, Runner, Value
+from .replay import replay
 from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "Knob",
     "Number",
     "Pairs",
+    "Plan",
+    "Runner",
     "Shape",
     "Tier1",
     "Value",
@@ -63,8 +65,19 @@ class Backend(
         """Give memory that is kept for later buffers back to the system; nothing if none is."""
 
     def load(self, program: Loadable) -> Runner:
-        """Prepare a recorded program: runner(env, key, counter) fills env with its results."""
-        return partial(replay, self, program)
+        """Prepare a recorded program: runner(given, key, counter) returns its results."""
+        return replay(self, program)
+
+    def arena(self, size: int) -> Any:
+        """Memory of `size` bytes into which `in_arena` lays buffers; as it is, one for each."""
+        return {}
+
+    def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
+        """The buffer at a byte offset; its values last until one that overlaps it is written."""
+        key = offset, shape, dtype
+        if key not in arena:
+            arena[key] = self.empty(shape, dtype)
+        return arena[key]
 
     def __repr__(self) -> str:
         return f"<backend {self.name}>"

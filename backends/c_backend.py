@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .base import Backend
 from .c_conv import CConv
 from .c_elementwise import CElementwise
@@ -61,6 +63,12 @@ class CBackend(
 
     def reshape(self, x: Buffer, shape: Shape) -> Buffer:
         return x.view(shape)
+
+    def arena(self, size: int) -> Any:
+        return new_block((size,), "bool")
+
+    def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
+        return arena.part(offset, shape, dtype)
 
     def set_threads(self, threads: int) -> None:
         lib.pool_set_threads(threads)

@@ -39,6 +39,12 @@ class Block:
         base = self if self.base is None else self.base
         return Block(self.data, shape, self.size, self.dtype, base)
 
+    def part(self, offset: int, shape: Shape, dtype: str) -> Block:
+        """The memory that begins `offset` bytes later, as values of its own shape and dtype."""
+        base = self if self.base is None else self.base
+        data = ffi.cast("void *", ffi.cast("char *", self.data) + offset)
+        return Block(data, shape, prod(shape), dtype, base)
+
     def bytes(self) -> memoryview:
         """The memory as it is, one byte after the other, writable; it keeps the block alive."""
         held = ffi.gc(self.data, lambda _, block=self: None)

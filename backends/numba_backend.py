@@ -7,6 +7,7 @@ holds memory and threads; the rest is in the files numba_<family>.py.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -82,6 +83,12 @@ class NumbaBackend(
 
     def reshape(self, x: Buffer, shape: Shape) -> Buffer:
         return x.reshape(shape)
+
+    def arena(self, size: int) -> Any:
+        return empty((size,), "bool")
+
+    def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
+        return np.ndarray(shape, dtype, arena, offset)
 
 
 def _view(data: memoryview, shape: Shape, dtype: str) -> Buffer:

@@ -15,7 +15,7 @@ import numpy as np
 from .base import Backend
 from .numpy_conv import NumpyConv
 from .numpy_functions import BINARY, UNARY, enter_quiet, leave_quiet, quietly, select
-from .numpy_memory import keep_freed_memory, room
+from .numpy_memory import LARGE, keep_freed_memory, room
 from .numpy_norm import NumpyNorm
 from .numpy_optim import NumpyOptim
 from .numpy_pool import NumpyPool
@@ -78,6 +78,12 @@ class NumpyBackend(
 
     def reshape(self, x: Buffer, shape: Shape) -> Buffer:
         return x.reshape(shape)
+
+    def arena(self, size: int) -> Any:
+        return room((max(size, LARGE),), np.int8)
+
+    def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
+        return np.ndarray(shape, dtype, arena, offset)
 
     # layout -------------------------------------------------------------------------------------
     def strided(

@@ -1,16 +1,16 @@
-"""The form in which recorded work is handed to a backend, and the plain loop that runs it.
+"""The form in which recorded work is handed to a backend.
 
-`framework/graph` writes these; a backend that can do better than one call after another (one C
-call, a captured graph) overrides `Backend.load`.
+`framework/graph` writes these and replay.py runs them, one call after another; a backend that can
+do better (one C call, a captured graph) overrides `Backend.load`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .tier1 import Shape
+from .tier1 import Buffer, Shape
 
 RANDOM = ("uniform", "normal", "exponential", "random_bits")
 
@@ -75,36 +75,40 @@ def _values(argument: Any) -> list[Value]:
     return [v for v in parts if isinstance(v, Value)]
 
 
+@dataclass
+class Plan:
+    """Memory for values that live only inside a run: one arena of `size` bytes for all.
+
+    Offsets are bytes, multiples of 64. Values without one are allocated at each run. An elementwise
+    result may have the offset of an input that ends there.
+    """
+
+    size: int = 0
+    offsets: dict[Value, int] = field(default_factory=dict)
+
+
 class Loadable(Protocol):
-    """What a backend needs of a program: each instruction with the values that end there."""
+    """What a backend needs of a program.
 
-    def steps(self) -> Iterator[tuple[Instruction, list[Value]]]: ...
+    A run is given a buffer for each of `reads`, state first, and gives back one for each of
+    `returns`: memory of its own, or that of a buffer that was read. State that an instruction
+    changes in place is changed where it lies.
+    """
+
+    @property
+    def reads(self) -> list[Value]: ...
+
+    @property
+    def returns(self) -> list[Value]: ...
+
+    @property
+    def constants(self) -> dict[Value, tuple[memoryview, Shape, str]]: ...
+
+    @property
+    def plan(self) -> Plan | None: ...
+
+    def steps(self) -> Iterator[tuple[Instruction, list[Value]]]:
+        """Each instruction with the values that nothing reads after it."""
 
 
-Environment = dict[Value, Any]
-Runner = Callable[[Environment, int, int], None]
-
-
-def resolve(argument: Any, env: Environment) -> Any:
-    """An instruction's argument with buffers for values and numbers for knobs."""
-    if isinstance(argument, Value):
-        return env[argument]
-    if isinstance(argument, Knob):
-        return argument.read()
-    if isinstance(argument, (tuple, list)) and any(isinstance(a, Value) for a in argument):
-        return [resolve(a, env) for a in argument]
-    return argument
-
-
-def replay(backend: Any, program: Loadable, env: Environment, key: int, counter: int) -> None:
-    """Call the backend once for each instruction; drop what is not read again."""
-    for instruction, finished in program.steps():
-        arguments = [resolve(a, env) for a in instruction.arguments]
-        if instruction.method in RANDOM:
-            arguments[:2] = [key, counter + arguments[1]]
-        result = getattr(backend, instruction.method)(*arguments)
-        several = result if isinstance(result, (tuple, list)) else (result,)
-        made = [buffer for buffer in several if buffer is not None]
-        env.update(zip(instruction.outputs, made, strict=True))
-        for v in finished:
-            env.pop(v, None)
+Runner = Callable[[list[Buffer], int, int], list[Buffer]]  # (given, key, counter) -> results

@@ -27,6 +27,8 @@ UNWATCHED = {
     "reshape",
     "synchronize",
     "load",
+    "arena",
+    "in_arena",
     "observe",
     "set_threads",
     "release_memory",

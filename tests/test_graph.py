@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
 from shutil import which
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import etude
 from etude import functional as F
 from etude import nn, optim
+from etude.backends.base import Plan
 from etude.framework import models
 from etude.framework.graph import Recorder, record, to_dot, to_png
 from etude.framework.graph.summary import summarize
@@ -91,6 +94,66 @@ def test_training_steps_replay_to_the_bit(build, optimizer, backend):
     if backend == "python" and build is resnet:
         build = lstm  # plain Python takes a minute for a ResNet step
     assert trained(build, optimizer, backend, True) == trained(build, optimizer, backend, False)
+
+
+def planned(program):
+    """Every result inside the run in memory of its own within one arena, but for one in place."""
+    inside = [v for i in program.instructions for v in i.outputs if v not in program.returns]
+    offsets, at = {}, 0
+    for v in inside:
+        offsets[v], at = at, at + -(-4 * prod(v.shape) // 64) * 64
+    last = program.instructions[-1]
+    assert (last.method, last.arguments[0]) == ("reduce", "sum")
+    square, product = program.instructions[-2], program.instructions[-3]
+    offsets[square.outputs[0]] = offsets[product.outputs[0]]
+    return Plan(at, offsets)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_values_inside_a_run_lie_in_the_arena_of_the_plan(backend):
+    with etude.use_backend(backend):
+        w = etude.rand(3, 5)
+
+        def f(x):
+            y = (x @ w + 1.0).tanh()
+            return y, (y * y).square().sum()
+
+        x, z = etude.rand(4, 3), etude.rand(4, 3)
+        expected = [[part.tolist() for part in f(t)] for t in (x, z)]
+        program = record(f, x, state=[w])
+        program.plan = planned(program)
+        run = x.backend.load(program)
+        first, second = run([w.buffer, x.buffer], 0, 0), run([w.buffer, z.buffer], 0, 0)
+        for made, wanted in zip((first, second), expected):
+            y, total = (x.backend.to_host(b).tolist() for b in made)
+            assert y == [v for row in wanted[0] for v in row]
+            assert total == [wanted[1]]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_planned_program_runs_in_several_threads_at_once(backend):
+    with etude.use_backend(backend):
+        program = record(lambda x: (x * 2.0 + 1.0).square().sum(), etude.zeros(50))
+        program.plan = planned(program)
+        run = etude.zeros(1).backend.load(program)
+        xs = [etude.full((50,), float(i)) for i in range(8)]
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda x: run([x.buffer], 0, 0)[0], xs * 5))
+        assert [x.backend.to_host(b)[0] for b in made for x in xs[:1]] == [
+            50.0 * (2 * i + 1) ** 2 for i in range(8)
+        ] * 5
+
+
+def test_a_constant_that_a_step_changes_is_new_at_each_run():
+    def f(x):
+        w = etude.tensor([1.0, 2.0], requires_grad=True)
+        (w * x).sum().backward()
+        optim.SGD([w], lr=1.0).step()
+        return w.detach()
+
+    x = etude.ones(2)
+    program = record(f, x)
+    assert program(x).tolist() == program(x).tolist() == f(x).tolist()
 
 
 def test_recording_leaves_no_trace():

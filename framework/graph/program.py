@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from etude.backends.base import Backend, Instruction, Knob, Shape, Value
+from etude.backends.base import Backend, Instruction, Knob, Plan, Shape, Value
 
 from ..autograd import tick
 from ..dtypes import DTYPES, DType
@@ -95,15 +95,32 @@ class Program:
     counts: list[Knob] = field(default_factory=list)  # what one run adds `ahead` to
     random_blocks: int = 0  # how far one run moves the random generator
     structure: Any = None  # rebuilds what the function returned from the list of outputs
+    plan: Plan | None = None  # where values lie that live only inside a run
 
     def __str__(self) -> str:
         lines = [f"inputs   {', '.join(map(declared, self.inputs))}"]
         lines += [f"state    {declared(s.first)} {s.name}" for s in self.state]
         lines += [f"constant {declared(v)}" for v in self.constants]
         lines += [show(i) for i in self.instructions]
-        lines += [f"keep     {s.last!r} as {s.name}" for s in self.state if s.last is not s.first]
+        lines += [f"keep     {s.last!r} as {s.name}" for s in self.changed]
         lines += [f"return   {', '.join(map(repr, self.outputs))}"]
         return "\n".join(lines)
+
+    # what a run is given and gives back --------------------------------------------------------
+    @property
+    def reads(self) -> list[Value]:
+        """What a run is given, in order: state, then inputs."""
+        return [*(s.first for s in self.state), *self.inputs]
+
+    @property
+    def changed(self) -> list[Slot]:
+        """The state that has another buffer after a run."""
+        return [s for s in self.state if s.last is not s.first]
+
+    @property
+    def returns(self) -> list[Value]:
+        """What a run gives back, in order: outputs, changed state, gradients."""
+        return [*self.outputs, *(s.last for s in self.changed), *(g for _, g in self.grads)]
 
     # cost ---------------------------------------------------------------------------------------
     @property
@@ -159,18 +176,17 @@ class Program:
         from ..tensor import Tensor
 
         backend = self._check(inputs)
-        env: dict[Value, Any] = {s.first: s.tensor.buffer for s in self.state}
-        env |= {v: t.buffer for v, t in zip(self.inputs, inputs, strict=True)}
-        env |= {v: backend.from_host(*c) for v, c in self.constants.items()}
-        backend.load(self)(env, default_generator.seed, default_generator.counter)
+        given = [t.buffer for t in (*(s.tensor for s in self.state), *inputs)]
+        made = backend.load(self)(given, default_generator.seed, default_generator.counter)
         default_generator.counter += self.random_blocks
+        found = dict(zip(self.returns, made, strict=True))
 
         def tensor(v: Value) -> Tensor:
             shape, dtype = spec(v)
-            return Tensor(env[v], shape, dtype, backend)
+            return Tensor(found[v], shape, dtype, backend)
 
         for slot in self.state:
-            slot.tensor.buffer = env[slot.last]
+            slot.tensor.buffer = found.get(slot.last, slot.tensor.buffer)
             slot.tensor.version = tick()
         for count in self.counts:
             count.owner[count.key] += count.ahead
@@ -219,7 +235,7 @@ class Program:
         for at, instruction in enumerate(self.instructions):
             for v in (*instruction.inputs, *instruction.outputs):
                 last[v] = at
-        kept = {*self.outputs, *(s.last for s in self.state), *(g for _, g in self.grads)}
+        kept = {*self.returns, *(s.first for s in self.state)}
         ends: list[list[Value]] = [[] for _ in self.instructions]
         for v, at in last.items():
             if v not in kept:

@@ -22,7 +22,8 @@ from ..tensor import Tensor
 from ..whereabouts import module_path
 from .program import Program, Slot
 
-OWN = {"to_host", "from_host", "share", "dtype", "synchronize", "observe", "load"}
+OWN = {"to_host", "from_host", "share", "dtype", "synchronize", "observe"}
+OWN |= {"load", "arena", "in_arena", "set_threads", "release_memory"}
 CONTRACT = [n for n in dir(Backend) if not n.startswith("_") and callable(getattr(Backend, n))]
 
 
@@ -115,8 +116,12 @@ def _direct(method: str, arguments: tuple[Any, ...]) -> tuple[Shape | None, str 
         return arguments[2], arguments[3]
     if method == "random_bits":
         return (arguments[2],), "int64"
-    if method == "reshape":
-        return arguments[1], arguments[0].dtype
+    if method in ("reshape", "cast"):
+        x = arguments[0]
+        return (arguments[1], x.dtype) if method == "reshape" else (x.shape, arguments[1])
+    if method in ("scan", "binary"):  # by arange, with a number as the other operand
+        x = arguments[1]
+        return (x.shape, x.dtype) if isinstance(x, Value) else (None, None)
     return None, None
 
 

@@ -1,0 +1,148 @@
+"""The plain loop that runs a recorded program: one call of the backend for each instruction.
+
+Everything an instruction is called with is looked up in one list, by places that are settled when
+the program is loaded: buffers that were given or made, plain numbers, what knobs read now, and
+memory in an arena, where the program has a plan for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+from .program import RANDOM, Instruction, Knob, Loadable, Runner, Value
+from .tier1 import Buffer
+
+Places = list[int]
+Call = tuple[Callable[..., Any], list[Any], Places, Places]
+
+
+class Layout:
+    """Which place of the list holds what."""
+
+    def __init__(self, backend: Any, program: Loadable) -> None:
+        self.backend, self.program = backend, program
+        self.size = 0
+        self.numbers: list[tuple[int, Any]] = []
+        self.knobs: list[tuple[int, Knob]] = []
+        self.counters: Places = []
+        self.memory: list[tuple[int, Value]] = []
+        self.none, self.key = self.number(None), self.number(None)
+        self.of = {v: self.new() for v in (*program.reads, *program.constants)}
+        self.calls = [self.call(instruction, ends) for instruction, ends in program.steps()]
+
+    def new(self) -> int:
+        """The next place."""
+        self.size += 1
+        return self.size - 1
+
+    def number(self, value: Any) -> int:
+        """A place for what is the same at each run."""
+        self.numbers.append((self.new(), value))
+        return self.size - 1
+
+    def place(self, argument: Any) -> Any:
+        """The place, or list of places, where an argument will be found."""
+        if isinstance(argument, Value):
+            return self.of[argument]
+        if isinstance(argument, Knob):
+            self.knobs.append((self.new(), argument))
+            return self.size - 1
+        if isinstance(argument, (tuple, list)) and any(isinstance(a, Value) for a in argument):
+            return [self.none if a is None else self.place(a) for a in argument]
+        return self.number(argument)
+
+    def call(self, instruction: Instruction, ends: list[Value]) -> Call:
+        """An instruction as a function, and the places of arguments, results and what ends."""
+        function = getattr(self.backend, instruction.method)
+        places = [self.place(a) for a in instruction.arguments]
+        if instruction.method in RANDOM:
+            places[0] = self.key
+            self.counters.append(places[1])
+        places += self.room(function, instruction)
+        for v in instruction.outputs:
+            self.of[v] = self.new()
+        results = [self.of[v] for v in instruction.outputs]
+        return function, places, results, [self.of[v] for v in ends]
+
+    def room(self, function: Any, instruction: Instruction) -> list[Any]:
+        """Places for the arguments up to `out` or `outs`, if the results have memory planned."""
+        plan = self.program.plan
+        planned = [plan is not None and v in plan.offsets for v in instruction.outputs]
+        names = list(signature(function).parameters.values())
+        if not any(planned) or names[-1].name not in ("out", "outs"):
+            return []
+        places: list[Any] = [self.number(p.default) for p in names[len(instruction.arguments) : -1]]
+        memory = [
+            self.reserve(v) if known else self.none
+            for v, known in zip(instruction.outputs, planned, strict=True)
+        ]
+        return [*places, memory if names[-1].name == "outs" else memory[0]]
+
+    def reserve(self, v: Value) -> int:
+        """A place for the memory of a planned value."""
+        self.memory.append((self.new(), v))
+        return self.size - 1
+
+    def fresh(self, constants: dict[Value, Buffer]) -> list[Any]:
+        """A list for one run at a time, with an arena of its own."""
+        env: list[Any] = [None] * self.size
+        for at, value in self.numbers:
+            env[at] = value
+        for v, buffer in constants.items():
+            env[self.of[v]] = buffer
+        plan = self.program.plan
+        if plan is not None:
+            arena = self.backend.arena(plan.size)
+            for at, v in self.memory:
+                env[at] = self.backend.in_arena(arena, plan.offsets[v], v.shape, v.dtype)
+        return env
+
+
+def replay(backend: Any, program: Loadable) -> Runner:
+    """Prepare the loop for a program. Runs of it in several threads have memory of their own."""
+    layout = Layout(backend, program)
+    changed = {v for i, _ in program.steps() if not i.outputs for v in i.inputs}
+    kept = {v: backend.from_host(*c) for v, c in program.constants.items() if v not in changed}
+    renewed = [(layout.of[v], c) for v, c in program.constants.items() if v in changed]
+    offsets = dict(layout.numbers)
+    counters = [(at, offsets[at]) for at in layout.counters]
+    reads = [layout.of[v] for v in program.reads]
+    returns = [layout.of[v] for v in program.returns]
+    transient = {*reads, *returns} - {layout.of[v] for v in kept}
+    idle: list[list[Any]] = []
+
+    def run(given: list[Buffer], key: int, counter: int) -> list[Buffer]:
+        env = idle.pop() if idle else layout.fresh(kept)
+        env[layout.key] = key
+        for at, offset in counters:
+            env[at] = counter + offset
+        for at, knob in layout.knobs:
+            env[at] = knob.read()
+        for at, constant in renewed:
+            env[at] = backend.from_host(*constant)
+        for at, buffer in zip(reads, given, strict=True):
+            env[at] = buffer
+        _make(layout.calls, env)
+        results = [env[at] for at in returns]
+        for at in transient:
+            env[at] = None
+        idle.append(env)
+        return results
+
+    return run
+
+
+def _make(calls: list[Call], env: list[Any]) -> None:
+    """Make the calls, and drop what is not read again."""
+    for function, places, results, ends in calls:
+        found = function(*[env[p] if type(p) is int else [env[q] for q in p] for p in places])
+        if type(found) is tuple or type(found) is list:
+            made = [buffer for buffer in found if buffer is not None]
+            for at, buffer in zip(results, made, strict=True):
+                env[at] = buffer
+        elif results:
+            env[results[0]] = found
+        for at in ends:
+            env[at] = None
