@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .defaults.conv import ConvDefaults
+from .defaults.fused import FusedDefaults
 from .defaults.layout import row_major
 from .defaults.linear import LinearDefaults
 from .defaults.loss import LossDefaults
@@ -20,6 +21,7 @@ from .defaults.pool import PoolDefaults
 from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.sequence import SequenceDefaults
 from .defaults.softmax import SoftmaxDefaults
+from .expression import Constant, Expression, Register, Step
 from .program import RANDOM, Instruction, Knob, Loadable, Plan, Runner, Value
 from .replay import replay
 from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
@@ -28,13 +30,17 @@ __all__ = [
     "RANDOM",
     "Backend",
     "Buffer",
+    "Constant",
+    "Expression",
     "Instruction",
     "Knob",
     "Number",
     "Pairs",
     "Plan",
     "Runner",
+    "Register",
     "Shape",
+    "Step",
     "Tier1",
     "Value",
     "row_major",
@@ -45,6 +51,7 @@ __all__ = [
 
 class Backend(
     ConvDefaults,
+    FusedDefaults,
     NormDefaults,
     PoolDefaults,
     SoftmaxDefaults,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
+from etude.backends.base import Constant, Expression, Register, Step
+
 Make = Callable[..., Any]
 
 LAYERS = [(3, 5, 4), (1, 1, 1), (33, 70, 37), (64, 128, 10), (0, 3, 2), (2, 0, 3)]  # M, K, N
@@ -108,6 +110,28 @@ def _gru_grad(make: Make) -> list[list[Any]]:
     ]
 
 
+def _fused(make: Make) -> list[list[Any]]:
+    dtype = str(make(()).dtype)
+    r0, r1, r2, r3 = map(Register, range(4))
+    steps = (
+        Step("binary", "add", (r0, r1), dtype),
+        Step("unary", "tanh", (r2,), dtype),
+        Step("binary", "mul", (r3, Constant(0.5)), dtype),
+    )
+    plain = Expression((dtype, dtype), steps, (4,))
+    both = Expression((dtype, dtype), steps, (2, 4))
+    reduced = Expression((dtype, dtype), steps, (3, 4), ("sum", (1,)))
+    return [
+        [e, [make(a), make(b)], shape]
+        for e in (plain, both, reduced)
+        for a, b, shape in [
+            ((3, 5), (5,), (3, 5)),
+            ((33, 1, 7), (1, 70, 7), (33, 70, 7)),
+            ((0, 4), (0, 4), (0, 4)),
+        ]
+    ]
+
+
 def _sgd_steps(make: Make) -> list[list[Any]]:
     rules = [(0.0, 0.0, 0.0, False), (0.9, 0.2, 0.1, False), (0.9, 0.0, 0.0, True)]
     return [
@@ -156,6 +180,7 @@ CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "lstm_grad": _lstm_grad,
     "gru": _gru,
     "gru_grad": _gru_grad,
+    "fused": _fused,
     "sgd_steps": _sgd_steps,
     "adam_steps": _adam_steps,
     "sum_squares": _sum_squares,
