@@ -164,14 +164,26 @@ def check(applies: Callable[[Case], bool]) -> Callable[[Check], Check]:
     return enter
 
 
-def named(cases: list[Case]) -> list[Any]:
-    """Every check with every case that it applies to, as parameters of a test."""
-    return [
-        pytest.param(check, case, id=f"{case}-{check.__name__}")
-        for case in cases
-        for check, applies in CHECKS.items()
-        if applies(case)
-    ]
+def conform(case: Case, backend: str) -> None:
+    """Run every check that applies to the case, and raise all failures together.
+
+    One test for all checks: pytest's own work for a test would otherwise take longer than a check.
+    """
+    failures, left_out = [], []
+    checks = [check for check, applies in CHECKS.items() if applies(case)]
+    for check in checks:
+        try:
+            check(case, backend)
+        except pytest.skip.Exception as reason:
+            left_out.append(str(reason))
+        except Exception as error:
+            error.add_note(f"check: {check.__name__}")
+            failures.append(error)
+    if failures:
+        names = ", ".join(error.__notes__[-1].removeprefix("check: ") for error in failures)
+        raise ExceptionGroup(f"{case} on {backend}: {names}", failures)
+    if len(left_out) == len(checks):
+        pytest.skip(left_out[0])
 
 
 def has_gradient(case: Case) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SPLIT = ("test_conformance.py", "test_tier1_is_enough.py")
+CASES_TOGETHER = 40  # few, so that the workers end together; many, so that each has little to ask
 
 
 class RootIsADirectory:
@@ -32,13 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Parallel runs keep a file on one worker, or in conformance a backend (--dist loadgroup)."""
+    """Parallel runs keep a file on one worker, in conformance a few cases (--dist loadgroup)."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
         group = item.path.name
-        if group == "test_conformance.py" and isinstance(item, pytest.Function):
-            group += str(getattr(item, "callspec", None) and item.callspec.params.get("backend"))
+        if group in SPLIT and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            group += str(item.callspec.indices["case"] // CASES_TOGETHER)
         item.add_marker(pytest.mark.xdist_group(group))
 
 
