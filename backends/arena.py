@@ -1,9 +1,9 @@
 """One piece of memory for many values, of which each lives only for a while.
 
-    largest first: put the value into the smallest gap that fits, between those that live when it does
+    largest first: put it into the smallest gap that fits, between those that live when it does
 
-Finding the least memory is NP-hard (bin packing is a special case). Placing large values first comes
-within a few per cent of the bound below for networks: small ones fill the gaps they leave.
+Finding the least memory is NP-hard (bin packing is a special case). Placing large values first
+comes within a few per cent of the bound below for networks: small ones fill the gaps they leave.
 Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference", section 5.
 """
 

@@ -11,7 +11,7 @@ from .c_index import CIndex
 from .c_layout import CLayout
 from .c_library import isa, lib
 from .c_matmul import CMatmul
-from .c_memory import FORMAT, borrowed_block, new_block
+from .c_memory import FORMAT, borrowed_block
 from .c_norm import CNorm
 from .c_optim import COptim
 from .c_pool import CPool
@@ -43,13 +43,13 @@ class CBackend(
     isa = isa
 
     def from_host(self, data: memoryview, shape: Shape, dtype: str) -> Buffer:
-        x = new_block(shape, dtype)
+        x = self.empty(shape, dtype)
         if x.size:
             x.bytes()[:] = data.cast("B") if data.c_contiguous else data.tobytes()
         return x
 
     def share(self, data: memoryview, shape: Shape, dtype: str) -> Buffer:
-        return borrowed_block(data, shape, dtype)
+        return borrowed_block(data, shape, dtype) if data.nbytes else self.empty(shape, dtype)
 
     def to_host(self, x: Buffer) -> memoryview:
         values: memoryview = x.bytes().cast(FORMAT[x.dtype])
@@ -58,14 +58,11 @@ class CBackend(
     def dtype(self, x: Buffer) -> str:
         return x.dtype  # type: ignore[no-any-return]
 
-    def empty(self, shape: Shape, dtype: str) -> Buffer:
-        return new_block(shape, dtype)
-
     def reshape(self, x: Buffer, shape: Shape) -> Buffer:
         return x.view(shape)
 
     def arena(self, size: int) -> Any:
-        return new_block((size,), "bool")
+        return self.empty((size,), "bool")
 
     def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
         return arena.part(offset, shape, dtype)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .c_library import ffi, lib
+from .c_base import CBase
+from .c_library import ffi
 from .c_memory import check
 from .c_pool import on_plane
 from .defaults.conv import ConvDefaults
@@ -33,7 +34,7 @@ def in_c(dtype: str, *shapes: Shape) -> bool:
     return dtype in FLOATS and len(shapes[0]) in (3, 4) and not any(0 in s for s in shapes)
 
 
-class CConv(ConvDefaults):
+class CConv(CBase, ConvDefaults):
     """Overrides of the convolutions."""
 
     def conv(
@@ -51,9 +52,8 @@ class CConv(ConvDefaults):
             return super().conv(x, w, b, stride, padding, dilation, groups, out)
         shape, result = conv_shape(x.shape, w.shape, stride, padding, dilation, groups)
         y = self.empty(result, x.dtype) if out is None else out
-        kernel = lib.conv_f32 if x.dtype == "float32" else lib.conv_f64
         bias = ffi.NULL if b is None else b.data
-        check(kernel(y.data, x.data, w.data, bias, shape), "conv")
+        check(self.c.conv[x.dtype](y.data, x.data, w.data, bias, shape), "conv")
         return y
 
     def conv_input_grad(
@@ -71,7 +71,7 @@ class CConv(ConvDefaults):
             return super().conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, out)
         shape, _ = conv_shape(x_shape, w.shape, stride, padding, dilation, groups)
         gx = self.empty(x_shape, g.dtype) if out is None else out
-        kernel = lib.conv_input_grad_f32 if g.dtype == "float32" else lib.conv_input_grad_f64
+        kernel = self.c.conv_input_grad[g.dtype]
         check(kernel(gx.data, g.data, w.data, shape), "conv_input_grad")
         return gx
 
@@ -90,6 +90,6 @@ class CConv(ConvDefaults):
             return super().conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups, out)
         shape, _ = conv_shape(x.shape, w_shape, stride, padding, dilation, groups)
         gw = self.empty(w_shape, x.dtype) if out is None else out
-        kernel = lib.conv_weight_grad_f32 if x.dtype == "float32" else lib.conv_weight_grad_f64
+        kernel = self.c.conv_weight_grad[x.dtype]
         check(kernel(gw.data, x.data, g.data, shape), "conv_weight_grad")
         return gw

@@ -13,8 +13,9 @@ from math import prod
 from typing import Any
 
 from ..kernels.scalar import BOOL_RESULT
+from .c_base import CBase
 from .c_library import ffi, lib
-from .c_memory import ITEMSIZE, Block, out_of_memory
+from .c_memory import Block
 from .defaults.linear import LinearDefaults
 from .defaults.loss import LossDefaults
 from .tier1 import Buffer, Number, Shape
@@ -66,23 +67,15 @@ def plan(*shapes: Shape) -> tuple[Shape, int, Any]:
     return shape, prod(shape), ffi.new("int64_t[]", numbers)
 
 
-def result(data: Any, shape: Shape, size: int, dtype: str) -> Block:
-    """The block of new memory, which a kernel has filled. Raises MemoryError where it is NULL."""
-    if not data:
-        raise out_of_memory(size * ITEMSIZE[dtype], f"a buffer {shape} {dtype}")
-    return Block(data, shape, size, dtype, None)
-
-
-class CElementwise(LinearDefaults, LossDefaults):
+class CElementwise(CBase, LinearDefaults, LossDefaults):
     """Tier 1's elementwise methods, and the fused ones."""
 
-    def unary(
-        self, name: str, x: Buffer, out: Buffer = None, call: Any = lib.elementwise_unary
-    ) -> Buffer:
+    def unary(self, name: str, x: Buffer, out: Buffer = None) -> Buffer:
         code, dtype = UNARY[x.dtype][name]
         if out is None:
-            return result(call(code, NULL, x.data, x.size), x.shape, x.size, dtype)
-        call(code, out.data, x.data, x.size)
+            data = self.c.elementwise_unary(code, NULL, x.data, x.size)
+            return self.result(data, x.shape, x.size, dtype)
+        self.c.elementwise_unary(code, out.data, x.data, x.size)
         return out
 
     def binary(self, name: str, a: Any, b: Any, out: Buffer = None) -> Buffer:
@@ -94,21 +87,21 @@ class CElementwise(LinearDefaults, LossDefaults):
         shape, size = a.shape, a.size
         to = NULL if out is None else out.data
         if shape == b.shape:
-            data = lib.elementwise_binary(code, to, a.data, b.data, size, 3)
+            data = self.c.elementwise_binary(code, to, a.data, b.data, size, 3)
         else:
             shape, size, how = plan(shape, b.shape)
             if size == 0:
                 return self.empty(shape, dtype) if out is None else out
-            data = lib.elementwise_broadcast(code, to, a.data, b.data, how)
-        return result(data, shape, size, dtype) if out is None else out
+            data = self.c.elementwise_broadcast(code, to, a.data, b.data, how)
+        return self.result(data, shape, size, dtype) if out is None else out
 
     def _with_number(self, name: str, x: Buffer, number: Number, side: int, out: Buffer) -> Buffer:
         """`binary` of x, which is operand `side`, and a plain number."""
         code, dtype = BINARY[x.dtype][name]
         real, whole = (number, 0) if x.dtype in ("float32", "float64") else (0.0, int(number))
         to = NULL if out is None else out.data
-        data = lib.elementwise_number(code, to, x.data, real, whole, x.size, side)
-        return result(data, x.shape, x.size, dtype) if out is None else out
+        data = self.c.elementwise_number(code, to, x.data, real, whole, x.size, side)
+        return self.result(data, x.shape, x.size, dtype) if out is None else out
 
     def where(
         self, condition: Buffer, a: Buffer | Number, b: Buffer | Number, out: Buffer = None
@@ -120,19 +113,21 @@ class CElementwise(LinearDefaults, LossDefaults):
         if size == 0:
             return self.empty(shape, dtype) if out is None else out
         to = NULL if out is None else out.data
-        data = lib.elementwise_where(TYPES[dtype], to, condition.data, left.data, right.data, how)
-        return result(data, shape, size, dtype) if out is None else out
+        data = self.c.elementwise_where(
+            TYPES[dtype], to, condition.data, left.data, right.data, how
+        )
+        return self.result(data, shape, size, dtype) if out is None else out
 
     def cast(self, x: Buffer, dtype: str, out: Buffer = None) -> Buffer:
         to = NULL if out is None else out.data
-        data = lib.elementwise_cast(TYPES[x.dtype], TYPES[dtype], to, x.data, x.size)
-        return result(data, x.shape, x.size, dtype) if out is None else out
+        data = self.c.elementwise_cast(TYPES[x.dtype], TYPES[dtype], to, x.data, x.size)
+        return self.result(data, x.shape, x.size, dtype) if out is None else out
 
     def full(self, shape: Shape, value: Number, dtype: str, out: Buffer = None) -> Buffer:
         size = prod(shape)
         y = self.empty(shape, dtype) if out is None else out
         real, whole = (value, 0) if dtype in ("float32", "float64") else (0.0, int(value))
-        lib.elementwise_full(TYPES[dtype], y.data, real, whole, size)
+        self.c.elementwise_full(TYPES[dtype], y.data, real, whole, size)
         return y
 
     def bias_activation(self, x: Buffer, b: Buffer, name: str, out: Buffer = None) -> Buffer:
@@ -140,8 +135,8 @@ class CElementwise(LinearDefaults, LossDefaults):
         if dtype != x.dtype:
             return super().bias_activation(x, b, name, out)
         to = NULL if out is None else out.data
-        data = lib.elementwise_bias(code, to, x.data, b.data, *x.shape)
-        return result(data, x.shape, x.size, dtype) if out is None else out
+        data = self.c.elementwise_bias(code, to, x.data, b.data, *x.shape)
+        return self.result(data, x.shape, x.size, dtype) if out is None else out
 
     def binary_cross_entropy(self, x: Buffer, t: Buffer, out: Buffer = None) -> Buffer:
         return self.binary("binary_cross_entropy", x, t, out)

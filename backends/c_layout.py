@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .c_library import ffi, lib
+from .c_base import CBase
+from .c_library import ffi
 from .c_memory import ITEMSIZE
 from .defaults.layout import LayoutDefaults, row_major
 from .tier1 import Buffer, Number, Pairs, Shape
@@ -113,7 +114,7 @@ def plan_pad(shape: Shape, padding: Pairs) -> tuple[Shape, int, Any]:
     return new, len(merged), ffi.new("int64_t[]", [v for axis in merged for v in axis])
 
 
-class CLayout(LayoutDefaults):
+class CLayout(CBase, LayoutDefaults):
     """Strided copies and what is made of them."""
 
     def strided(
@@ -121,20 +122,20 @@ class CLayout(LayoutDefaults):
     ) -> Buffer:
         y = self.empty(shape, x.dtype) if out is None else out
         if y.size:
-            _copy(y, 0, x, offset, plan_strided(tuple(shape), tuple(strides)))
+            self._copy(y, 0, x, offset, plan_strided(tuple(shape), tuple(strides)))
         return y
 
     def put_strided(self, dst: Buffer, src: Buffer, strides: Sequence[int], offset: int) -> None:
         if src.size:
             walk = plan_walk(src.shape, tuple(strides), tuple(row_major(src.shape)))
-            _copy(dst, offset, src, 0, walk)
+            self._copy(dst, offset, src, 0, walk)
 
     def unstrided(
         self, x: Buffer, shape: Shape, strides: Sequence[int], offset: int, out: Buffer = None
     ) -> Buffer:
         y = self.empty(shape, x.dtype) if out is None else out
         if x.size < y.size:
-            lib.layout_zero(y.data, y.nbytes)
+            self.c.layout_zero(y.data, y.nbytes)
         self.put_strided(y, x, strides, offset)
         return y
 
@@ -142,13 +143,13 @@ class CLayout(LayoutDefaults):
         shape, walk = plan_transpose(x.shape, axes)
         y = self.empty(shape, x.dtype) if out is None else out
         if y.size:
-            _copy(y, 0, x, 0, walk)
+            self._copy(y, 0, x, 0, walk)
         return y
 
     def expand(self, x: Buffer, shape: Shape, out: Buffer = None) -> Buffer:
         y = self.empty(shape, x.dtype) if out is None else out
         if y.size:
-            _copy(y, 0, x, 0, plan_expand(x.shape, shape))
+            self._copy(y, 0, x, 0, plan_expand(x.shape, shape))
         return y
 
     def cat(self, xs: Sequence[Buffer], axis: int, out: Buffer = None) -> Buffer:
@@ -156,7 +157,7 @@ class CLayout(LayoutDefaults):
         y = self.empty(shape, xs[0].dtype) if out is None else out
         for x, (start, walk) in zip(xs, parts):
             if x.size:
-                _copy(y, start, x, 0, walk)
+                self._copy(y, start, x, 0, walk)
         return y
 
     def pad(self, x: Buffer, padding: Pairs, value: Number, out: Buffer = None) -> Buffer:
@@ -164,23 +165,22 @@ class CLayout(LayoutDefaults):
         y = self.empty(shape, x.dtype) if out is None else out
         exact = value if x.dtype in ("float32", "float64") else int(value)
         number = ffi.new(POINTER[x.dtype], exact)
-        lib.layout_pad(y.data, x.data, number, ITEMSIZE[x.dtype], axes, plan)
+        self.c.layout_pad(y.data, x.data, number, ITEMSIZE[x.dtype], axes, plan)
         return y
 
     def assign(self, dst: Buffer, src: Buffer) -> None:
         if src.size:
-            _copy(dst, 0, src, 0, plan_walk((src.size,), (1,), (1,)))
+            self._copy(dst, 0, src, 0, plan_walk((src.size,), (1,), (1,)))
 
-
-def _copy(dst: Buffer, dst_at: int, src: Buffer, src_at: int, walk: Walk) -> None:
-    """Move what `walk` says, between places that begin at dst_at and src_at."""
-    lib.layout_copy(
-        dst.data,
-        dst_at + walk.dst_at,
-        src.data,
-        src_at + walk.src_at,
-        ITEMSIZE[src.dtype],
-        walk.tiled,
-        walk.axes,
-        walk.plan,
-    )
+    def _copy(self, dst: Buffer, dst_at: int, src: Buffer, src_at: int, walk: Walk) -> None:
+        """Move what `walk` says, between places that begin at dst_at and src_at."""
+        self.c.layout_copy(
+            dst.data,
+            dst_at + walk.dst_at,
+            src.data,
+            src_at + walk.src_at,
+            ITEMSIZE[src.dtype],
+            walk.tiled,
+            walk.axes,
+            walk.plan,
+        )

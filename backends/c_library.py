@@ -6,7 +6,9 @@ ETUDE_ISA chooses another: baseline, avx2, avx512, neon.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 BEST_FIRST = ("avx512", "avx2", "neon", "baseline")
@@ -41,5 +43,27 @@ def choose(modules: dict[str, Any], wanted: str | None) -> tuple[str, Any]:
     return isa, modules[isa]
 
 
+SUFFIXES = {"f32": "float32", "f64": "float64", "i32": "int32", "i64": "int64", "u8": "bool"}
+Wrap = Callable[[str, Any], Any]
+
+
+def kernels(library: Any, wrap: Wrap = lambda name, function: function) -> Any:
+    """The functions of a build by their names: c.gather(...), c.conv["float32"](...).
+
+    Functions that differ in a type's suffix (conv_f32, conv_f64) are one name, by dtype. `wrap`, if
+    given, makes of each name and function what is called in its place.
+    """
+    found = ModuleType("kernels")  # of all objects, attributes of modules are found fastest
+    for name in dir(library):
+        family, _, suffix = name.rpartition("_")
+        function = wrap(name, getattr(library, name))
+        if suffix in SUFFIXES:
+            vars(found).setdefault(family, {})[SUFFIXES[suffix]] = function
+        else:
+            setattr(found, name, function)
+    return found
+
+
 isa, _module = choose(built(), os.environ.get("ETUDE_ISA"))
 ffi, lib = _module.ffi, _module.lib
+KERNELS = kernels(lib)

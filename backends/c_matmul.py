@@ -5,20 +5,18 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from .c_library import ffi, lib
-from .c_memory import ITEMSIZE, Block, check, new_block
+from .c_base import CBase
+from .c_library import ffi
+from .c_memory import check
 from .defaults.linear import LinearDefaults
 from .tier1 import Buffer, Shape
 
-SHORT = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "bool"}
-MATMUL: dict[str, Any] = {d: getattr(lib, f"matmul_{short}") for d, short in SHORT.items()}
-LINEAR: dict[str, Any] = {"float32": lib.linear_f32, "float64": lib.linear_f64}
-LINEAR_GRAD: dict[str, Any] = {"float32": lib.linear_grad_f32, "float64": lib.linear_grad_f64}
+FLOATS = ("float32", "float64")
 ACTIVATIONS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3, "gelu": 4}  # as in gemm_inner.h
 NULL = ffi.NULL
 
 
-class CMatmul(LinearDefaults):
+class CMatmul(CBase, LinearDefaults):
     """Products; shapes are settled here, so that kernels see sizes of at least 1."""
 
     def matmul(
@@ -33,10 +31,11 @@ class CMatmul(LinearDefaults):
             return self._batched(a, b, transpose_a, transpose_b, out)
         k, m = a.shape if transpose_a else a.shape[::-1]
         n = b.shape[0] if transpose_b else b.shape[1]
-        y = new_block((m, n), a.dtype) if out is None else out
+        y = self.empty((m, n), a.dtype) if out is None else out
         if not (m and n and k):
             return self.full((m, n), 0, a.dtype, y)
-        if MATMUL[a.dtype](1, m, n, k, a.data, 0, transpose_a, b.data, 0, transpose_b, y.data):
+        run = self.c.matmul[a.dtype]
+        if run(1, m, n, k, a.data, 0, transpose_a, b.data, 0, transpose_b, y.data):
             check(-1, "matmul")
         return y
 
@@ -44,13 +43,13 @@ class CMatmul(LinearDefaults):
         lead = _broadcast(a.shape[:-2], b.shape[:-2])
         k, m = a.shape[-2:] if transpose_a else a.shape[:-3:-1]
         n = b.shape[-2] if transpose_b else b.shape[-1]
-        y = new_block((*lead, m, n), a.dtype) if out is None else out
+        y = self.empty((*lead, m, n), a.dtype) if out is None else out
         if not y.size or not k:
             return self.full(y.shape, 0, a.dtype, y)
         batch, of_a, of_b = prod(lead), a.size // (m * k), b.size // (k * n)
         if of_b == 1 and of_a == batch and not transpose_a:
             batch, of_a, m = 1, 1, batch * m  # one matrix on the right: one product for all
-        sizes, run = (m, n, k), MATMUL[a.dtype]
+        sizes, run = (m, n, k), self.c.matmul[a.dtype]
         if of_a in (1, batch) and of_b in (1, batch):
             steps = m * k if of_a > 1 else 0, k * n if of_b > 1 else 0
             status = run(
@@ -60,10 +59,10 @@ class CMatmul(LinearDefaults):
             check(status or 0, "matmul")
             return y
         for item in range(batch):
-            left = _at(a, _place(item, lead, a.shape[:-2]) * m * k)
-            right = _at(b, _place(item, lead, b.shape[:-2]) * k * n)
+            left = self.at(a, _place(item, lead, a.shape[:-2]) * m * k)
+            right = self.at(b, _place(item, lead, b.shape[:-2]) * k * n)
             status = run(
-                1, *sizes, left, 0, transpose_a, right, 0, transpose_b, _at(y, item * m * n)
+                1, *sizes, left, 0, transpose_a, right, 0, transpose_b, self.at(y, item * m * n)
             )
             check(status or 0, "matmul")
         return y
@@ -77,12 +76,12 @@ class CMatmul(LinearDefaults):
         out: Buffer = None,
     ) -> Buffer:
         (m, k), n = x.shape, w.shape[0]
-        if x.dtype not in LINEAR or activation not in ACTIVATIONS or not (m and n and k):
+        if x.dtype not in FLOATS or activation not in ACTIVATIONS or not (m and n and k):
             return super().linear(x, w, b, activation, out)
-        y = new_block((m, n), x.dtype) if out is None else out
+        y = self.empty((m, n), x.dtype) if out is None else out
         bias = NULL if b is None else b.data
         f = ACTIVATIONS[activation]
-        if LINEAR[x.dtype](m, n, k, x.data, w.data, bias, f, y.data):
+        if self.c.linear[x.dtype](m, n, k, x.data, w.data, bias, f, y.data):
             check(-1, "linear")
         return y
 
@@ -90,13 +89,13 @@ class CMatmul(LinearDefaults):
         self, g: Buffer, x: Buffer, w: Buffer, needs: tuple[bool, bool, bool]
     ) -> tuple[Buffer | None, Buffer | None, Buffer | None]:
         (m, k), n = x.shape, w.shape[0]
-        if x.dtype not in LINEAR_GRAD or not (m and n and k):
+        if x.dtype not in FLOATS or not (m and n and k):
             return super().linear_grad(g, x, w, needs)
-        gx = new_block((m, k), x.dtype) if needs[0] else None
-        gw = new_block((n, k), x.dtype) if needs[1] else None
-        gb = new_block((n,), x.dtype) if needs[2] else None
+        gx = self.empty((m, k), x.dtype) if needs[0] else None
+        gw = self.empty((n, k), x.dtype) if needs[1] else None
+        gb = self.empty((n,), x.dtype) if needs[2] else None
         places = [NULL if y is None else y.data for y in (gx, gw, gb)]
-        check(LINEAR_GRAD[x.dtype](m, n, k, g.data, x.data, w.data, *places), "linear_grad")
+        check(self.c.linear_grad[x.dtype](m, n, k, g.data, x.data, w.data, *places), "linear_grad")
         return gx, gw, gb
 
 
@@ -116,8 +115,3 @@ def _place(item: int, lead: Shape, own: Shape) -> int:
             place += position * step
             step *= own[axis]
     return place
-
-
-def _at(x: Block, offset: int) -> Any:
-    """The address of an element."""
-    return ffi.cast("void *", ffi.cast("char *", x.data) + offset * ITEMSIZE[x.dtype])

@@ -51,28 +51,15 @@ class Block:
         return memoryview(ffi.buffer(held, self.nbytes))
 
 
-def new_block(shape: Shape, dtype: str, new: Any = lib.buffer_new) -> Block:
-    """A block with unspecified values. Raises MemoryError, naming the bytes asked for."""
-    size = prod(shape)
-    bytes_ = size * ITEMSIZE[dtype]
-    data = new(bytes_) if bytes_ < LARGEST else ffi.NULL
-    if not data:
-        raise out_of_memory(bytes_, f"a buffer {shape} {dtype}")
-    return Block(data, shape, size, dtype, None)
-
-
 def borrowed_block(data: memoryview, shape: Shape, dtype: str) -> Block:
     """A block over memory of somebody else, who will not write to it."""
-    size = prod(shape)
-    if not size:
-        return new_block(shape, dtype)
     held = ffi.from_buffer(data)
-    return Block(ffi.cast("void *", held), shape, size, dtype, held)
+    return Block(ffi.cast("void *", held), shape, prod(shape), dtype, held)
 
 
-def out_of_memory(bytes_: int, what: str) -> MemoryError:
+def out_of_memory(bytes_: int, shape: Shape, dtype: str) -> MemoryError:
     """The error for an allocation that failed."""
-    return MemoryError(f"[c] no memory for {what}: {bytes_:,} bytes asked for")
+    return MemoryError(f"[c] no memory for a buffer {shape} {dtype}: {bytes_:,} bytes asked for")
 
 
 def check(status: int, name: str) -> None:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .c_library import ffi, lib
+from .c_base import CBase
+from .c_library import ffi
 from .c_memory import check
 from .defaults.norm import NormDefaults
 from .tier1 import Buffer
-
-SUFFIX = {"float32": "f32", "float64": "f64"}
-KERNELS: dict[tuple[str, str], Any] = {
-    (name, dtype): getattr(lib, f"{name}_{suffix}")
-    for name in ("batch_norm", "batch_norm_grad", "layer_norm", "layer_norm_grad")
-    for dtype, suffix in SUFFIX.items()
-}
 
 
 def data(x: Buffer | None) -> Any:
@@ -22,7 +16,7 @@ def data(x: Buffer | None) -> Any:
     return ffi.NULL if x is None else x.data
 
 
-class CNorm(NormDefaults):
+class CNorm(CBase, NormDefaults):
     """Overrides of batch, layer and local response norm."""
 
     def batch_norm(
@@ -34,7 +28,7 @@ class CNorm(NormDefaults):
         y = self.empty(x.shape, x.dtype)
         mean, var = self.empty((c,), x.dtype), self.empty((c,), x.dtype)
         inputs = x.data, data(w), data(b), eps, n, c, x.size // (n * c)
-        kernel = KERNELS["batch_norm", x.dtype]
+        kernel = self.c.batch_norm[x.dtype]
         check(kernel(y.data, mean.data, var.data, *inputs), "batch_norm")
         return y, mean, var
 
@@ -47,7 +41,7 @@ class CNorm(NormDefaults):
         gx = self.empty(x.shape, x.dtype)
         gw, gb = self.empty((c,), x.dtype), self.empty((c,), x.dtype)
         inputs = g.data, x.data, data(w), mean.data, var.data, eps, n, c, x.size // (n * c)
-        kernel = KERNELS["batch_norm_grad", x.dtype]
+        kernel = self.c.batch_norm_grad[x.dtype]
         check(kernel(gx.data, gw.data, gb.data, *inputs), "batch_norm_grad")
         return gx, gw, gb
 
@@ -60,7 +54,7 @@ class CNorm(NormDefaults):
         y = self.empty(x.shape, x.dtype)
         mean, rstd = self.empty((rows,), x.dtype), self.empty((rows,), x.dtype)
         inputs = x.data, data(w), data(b), eps, rows, length
-        KERNELS["layer_norm", x.dtype](y.data, mean.data, rstd.data, *inputs)
+        self.c.layer_norm[x.dtype](y.data, mean.data, rstd.data, *inputs)
         return y, mean, rstd
 
     def layer_norm_grad(
@@ -72,6 +66,6 @@ class CNorm(NormDefaults):
         gx = self.empty(x.shape, x.dtype)
         gw, gb = self.empty((length,), x.dtype), self.empty((length,), x.dtype)
         inputs = g.data, x.data, data(w), mean.data, rstd.data, rows, length
-        kernel = KERNELS["layer_norm_grad", x.dtype]
+        kernel = self.c.layer_norm_grad[x.dtype]
         check(kernel(gx.data, gw.data, gb.data, *inputs), "layer_norm_grad")
         return gx, gw, gb

@@ -1,34 +1,18 @@
 """Optimizer steps in C, all parameters in one call (kernels/c/optim.c).
 
-The table of pointers is made anew for each step, which takes 2 us for ten parameters: gradients are
-new buffers each time, and a table that is kept would keep their memory.
+Numbers go to the kernels as they are given: what Adam makes of its step count is made in C, so that
+a recorded step need only be told the count.
 """
 
 from __future__ import annotations
 
-from math import sqrt
-from typing import Any
-
-from .c_library import ffi
-from .c_memory import Block, check, new_block
-from .c_softmax import functions
+from .c_base import CBase
+from .c_memory import check
 from .defaults.optim_many import OptimManyDefaults
 from .tier1 import Buffer
 
-SGD, ADAM = functions("sgd_steps"), functions("adam_steps")
-RMSPROP, ADAGRAD = functions("rmsprop_steps"), functions("adagrad_steps")
-SUM_SQUARES, SCALE_ALL = functions("sum_squares"), functions("scale_all")
 
-
-def pointers(*lists: Any) -> tuple[Any, Any, int]:
-    """The table of the buffers of some lists, their sizes, and how long each list is."""
-    null, first = ffi.NULL, lists[0]
-    table = [null if x is None else x.data for each in lists for x in each]
-    sizes = ffi.new("int64_t[]", [x.size for x in first])
-    return ffi.new("void *[]", table), sizes, len(first)
-
-
-class COptim(OptimManyDefaults):
+class COptim(CBase, OptimManyDefaults):
     """Overrides of all steps; a step of one parameter is a list of one."""
 
     def sgd_steps(
@@ -44,7 +28,7 @@ class COptim(OptimManyDefaults):
     ) -> None:
         if ps:
             rule = lr, momentum, dampening, weight_decay, nesterov
-            check(SGD[ps[0].dtype](*pointers(ps, gs, vs), *rule), "sgd_steps")
+            check(self.c.sgd_steps[ps[0].dtype](*self.pointers(ps, gs, vs), *rule), "sgd_steps")
 
     def adam_steps(
         self,
@@ -61,11 +45,10 @@ class COptim(OptimManyDefaults):
         decoupled: bool,
     ) -> None:
         if ps:
-            shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-            decay = 0.0 if decoupled else weight_decay
-            root, rate = sqrt(1.0 - beta2**step), lr / (1.0 - beta1**step)
-            rule = shrink, decay, beta1, beta2, eps, root, rate
-            check(ADAM[ps[0].dtype](*pointers(ps, gs, ms, vs), *rule), "adam_steps")
+            rule = step, lr, beta1, beta2, eps, weight_decay, decoupled
+            check(
+                self.c.adam_steps[ps[0].dtype](*self.pointers(ps, gs, ms, vs), *rule), "adam_steps"
+            )
 
     def sgd_step(
         self,
@@ -110,22 +93,25 @@ class COptim(OptimManyDefaults):
         weight_decay: float,
         momentum: float,
     ) -> None:
-        table = pointers([p], [g], [square], [mean], [velocity])
-        check(RMSPROP[p.dtype](*table, lr, alpha, eps, weight_decay, momentum), "rmsprop_step")
+        table = self.pointers([p], [g], [square], [mean], [velocity])
+        check(
+            self.c.rmsprop_steps[p.dtype](*table, lr, alpha, eps, weight_decay, momentum),
+            "rmsprop_step",
+        )
 
     def adagrad_step(
         self, p: Buffer, g: Buffer, total: Buffer, lr: float, eps: float, weight_decay: float
     ) -> None:
-        table = pointers([p], [g], [total])
-        check(ADAGRAD[p.dtype](*table, lr, eps, weight_decay), "adagrad_step")
+        table = self.pointers([p], [g], [total])
+        check(self.c.adagrad_steps[p.dtype](*table, lr, eps, weight_decay), "adagrad_step")
 
     def sum_squares(self, xs: list[Buffer]) -> Buffer:
-        y = new_block((), xs[0].dtype)
-        check(SUM_SQUARES[y.dtype](y.data, *pointers(xs)), "sum_squares")
+        y = self.empty((), xs[0].dtype)
+        check(self.c.sum_squares[y.dtype](y.data, *self.pointers(xs)), "sum_squares")
         return y
 
     def scale_all(self, xs: list[Buffer], s: Buffer) -> list[Buffer]:
-        ys: list[Block] = [new_block(x.shape, x.dtype) for x in xs]
+        ys: list[Buffer] = [self.empty(x.shape, x.dtype) for x in xs]
         if ys:
-            check(SCALE_ALL[s.dtype](*pointers(ys, xs), s.data), "scale_all")
+            check(self.c.scale_all[s.dtype](*self.pointers(ys, xs), s.data), "scale_all")
         return ys

@@ -6,12 +6,13 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from .c_library import ffi, lib
+from .c_base import CBase
+from .c_library import ffi
 from .c_memory import check
 from .defaults.pool import PoolDefaults
 from .tier1 import Buffer, Pairs, Shape, window_count
 
-SUFFIX = {"float32": "f32", "float64": "f64"}
+FLOATS = ("float32", "float64")
 LARGEST_PLANE = 1 << 30  # the kernels count positions in 32 bits
 
 
@@ -47,10 +48,10 @@ def each_window_meets(
 
 def in_c(x: Buffer, rank: int) -> bool:
     """Whether the kernels are for these values."""
-    return x.dtype in SUFFIX and rank in (1, 2) and x.size > 0
+    return x.dtype in FLOATS and rank in (1, 2) and x.size > 0
 
 
-class CPool(PoolDefaults):
+class CPool(CBase, PoolDefaults):
     """Overrides of pooling."""
 
     def max_pool(
@@ -62,30 +63,30 @@ class CPool(PoolDefaults):
             return super().max_pool(x, kernel, stride, padding, dilation)
         shape, result = pool_shape(x.shape, kernel, stride, padding, dilation)
         y, positions = self.empty(result, x.dtype), self.empty(result, "int64")
-        kernel_of = lib.max_pool_f32 if x.dtype == "float32" else lib.max_pool_f64
+        kernel_of = self.c.max_pool[x.dtype]
         check(kernel_of(y.data, positions.data, x.data, shape), "max_pool")
         return y, positions
 
     def max_pool_grad(
         self, g: Buffer, positions: Buffer, x_shape: Shape, out: Buffer = None
     ) -> Buffer:
-        if g.dtype not in SUFFIX:
+        if g.dtype not in FLOATS:
             return super().max_pool_grad(g, positions, x_shape, out)
         gx = self.empty(x_shape, g.dtype) if out is None else out
         planes, size = prod(x_shape[:2]), prod(x_shape[2:])
         each = g.size // max(planes, 1)
-        kernel = lib.max_pool_grad_f32 if g.dtype == "float32" else lib.max_pool_grad_f64
+        kernel = self.c.max_pool_grad[g.dtype]
         if kernel(gx.data, g.data, positions.data, planes, size, each):
             return super().max_pool_grad(g, positions, x_shape, out)  # the error, or its own way
         return gx
 
     def max_pool_pick(self, x: Buffer, positions: Buffer, out: Buffer = None) -> Buffer:
-        if x.dtype not in SUFFIX:
+        if x.dtype not in FLOATS:
             return super().max_pool_pick(x, positions, out)
         y = self.empty(positions.shape, x.dtype) if out is None else out
         planes, size = prod(x.shape[:2]), prod(x.shape[2:])
         each = positions.size // max(planes, 1)
-        kernel = lib.max_pool_pick_f32 if x.dtype == "float32" else lib.max_pool_pick_f64
+        kernel = self.c.max_pool_pick[x.dtype]
         if kernel(y.data, x.data, positions.data, planes, size, each):
             return super().max_pool_pick(x, positions, out)
         return y
@@ -103,7 +104,7 @@ class CPool(PoolDefaults):
             return super().sum_pool(x, kernel, stride, padding, scale, out)
         shape, result = pool_shape(x.shape, kernel, stride, padding, (1,) * len(kernel))
         y = self.empty(result, x.dtype) if out is None else out
-        kernel_of = lib.sum_pool_f32 if x.dtype == "float32" else lib.sum_pool_f64
+        kernel_of = self.c.sum_pool[x.dtype]
         check(kernel_of(y.data, x.data, scale, shape), "sum_pool")
         return y
 
@@ -121,6 +122,6 @@ class CPool(PoolDefaults):
             return super().sum_pool_grad(g, x_shape, kernel, stride, padding, scale, out)
         shape, _ = pool_shape(x_shape, kernel, stride, padding, (1,) * len(kernel))
         gx = self.empty(x_shape, g.dtype) if out is None else out
-        kernel_of = lib.sum_pool_grad_f32 if g.dtype == "float32" else lib.sum_pool_grad_f64
+        kernel_of = self.c.sum_pool_grad[g.dtype]
         check(kernel_of(gx.data, g.data, scale, shape), "sum_pool_grad")
         return gx

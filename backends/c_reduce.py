@@ -6,15 +6,11 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from .c_library import lib
+from .c_base import CBase
 from .c_memory import check
 from .defaults.layout import LayoutDefaults
 from .tier1 import Buffer, Shape
 
-SUFFIX = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "u8"}
-REDUCE = {dtype: getattr(lib, f"reduce_{suffix}") for dtype, suffix in SUFFIX.items()}
-ARG = {dtype: getattr(lib, f"arg_{suffix}") for dtype, suffix in SUFFIX.items()}
-SCAN = {dtype: getattr(lib, f"scan_{suffix}") for dtype, suffix in SUFFIX.items()}
 OP = {"sum": 0, "prod": 1, "max": 2, "min": 3, "any": 2, "all": 3}
 OF_BOOLS = {**OP, "sum": 2, "prod": 3}
 OF_NOTHING: dict[str, Any] = {"sum": 0, "prod": 1, "any": False, "all": True}
@@ -44,7 +40,7 @@ def plan_reduce(shape: Shape, axes: Shape) -> tuple[Shape, list[tuple[int, int, 
     return kept, passes, prod(shape[a] for a in axes)
 
 
-class CReduce(LayoutDefaults):
+class CReduce(CBase, LayoutDefaults):
     """Reductions by name, the mean in one pass, running sums."""
 
     def reduce(self, name: str, x: Buffer, axes: Shape, out: Buffer = None) -> Buffer:
@@ -63,7 +59,7 @@ class CReduce(LayoutDefaults):
             self.assign(y, self.reshape(x, shape))
             return y
         op = (OP if x.dtype != "bool" else OF_BOOLS)[name]
-        kernel, last = REDUCE[x.dtype], len(passes) - 1
+        kernel, last = self.c.reduce[x.dtype], len(passes) - 1
         for number, (before, reduced, after) in enumerate(passes):
             to = y if number == last else self.empty((before * after,), x.dtype)
             divisor = float(count) if mean and number == last else 0.0
@@ -76,7 +72,7 @@ class CReduce(LayoutDefaults):
         y = self.empty(before + after, "int64") if out is None else out
         if x.size:
             sizes = prod(before), x.shape[axis], prod(after)
-            check(ARG[x.dtype](OP[name[3:]], y.data, x.data, *sizes), name)
+            check(self.c.arg[x.dtype](OP[name[3:]], y.data, x.data, *sizes), name)
         return y
 
     def scan(self, name: str, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
@@ -84,5 +80,5 @@ class CReduce(LayoutDefaults):
         if x.size:
             sizes = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
             op = (OP if x.dtype != "bool" else OF_BOOLS)[name[3:]]
-            SCAN[x.dtype](op, y.data, x.data, *sizes)
+            self.c.scan[x.dtype](op, y.data, x.data, *sizes)
         return y

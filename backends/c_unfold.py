@@ -6,12 +6,10 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from .c_library import ffi, lib
+from .c_base import CBase
+from .c_library import ffi
 from .c_memory import ITEMSIZE
-from .c_reduce import SUFFIX
-from .tier1 import Buffer, Pairs, Shape, Tier1, window_count
-
-FOLD = {dtype: getattr(lib, f"fold_{suffix}") for dtype, suffix in SUFFIX.items()}
+from .tier1 import Buffer, Pairs, Shape, window_count
 
 
 @lru_cache(maxsize=4096)
@@ -25,7 +23,7 @@ def plan_windows(
     return prod(counts), ffi.new("int64_t[]", [v for axis in axes for v in axis])
 
 
-class CUnfold(Tier1):
+class CUnfold(CBase):
     """unfold and fold over any number of axes."""
 
     def unfold(
@@ -41,7 +39,7 @@ class CUnfold(Tier1):
         positions, plan = plan_windows(tuple(size), kernel, stride, padding, dilation)
         y = self.empty((n, c * prod(kernel), positions), x.dtype) if out is None else out
         if y.size:
-            lib.unfold(y.data, x.data, ITEMSIZE[x.dtype], n * c, len(size), plan)
+            self.c.unfold(y.data, x.data, ITEMSIZE[x.dtype], n * c, len(size), plan)
         return y
 
     def fold(
@@ -58,5 +56,5 @@ class CUnfold(Tier1):
         y = self.empty(shape, columns.dtype) if out is None else out
         if y.size:
             planes = shape[0] * shape[1]
-            FOLD[columns.dtype](y.data, columns.data, planes, len(shape) - 2, plan)
+            self.c.fold[columns.dtype](y.data, columns.data, planes, len(shape) - 2, plan)
         return y

@@ -74,3 +74,14 @@ etude.zeros(1, backend="c")
     done = python(code)
     assert "2.0 [backend] 'c' is not available here: the C kernels were not built" in done.stdout
     assert done.stderr.splitlines()[-1].endswith("--no-deps")
+
+
+@pytest.mark.skipif(REASON is not None, reason=str(REASON))
+def test_kernels_are_grouped_by_type() -> None:
+    from etude.backends.c_library import KERNELS, kernels, lib
+
+    assert set(KERNELS.matmul) == {"float32", "float64", "int32", "int64", "bool"}
+    assert set(KERNELS.conv) == {"float32", "float64"}
+    assert KERNELS.gather is lib.gather
+    named = kernels(lib, lambda name, function: name)
+    assert (named.conv["float64"], named.gather) == ("conv_f64", "gather")

@@ -18,5 +18,5 @@ void matmul_i32(int64_t batch, int64_t m, int64_t n, int64_t k, const int32_t *a
                 int transpose_a, const int32_t *b, int64_t b_next, int transpose_b, int32_t *c);
 void matmul_i64(int64_t batch, int64_t m, int64_t n, int64_t k, const int64_t *a, int64_t a_next,
                 int transpose_a, const int64_t *b, int64_t b_next, int transpose_b, int64_t *c);
-void matmul_bool(int64_t batch, int64_t m, int64_t n, int64_t k, const uint8_t *a, int64_t a_next,
-                 int transpose_a, const uint8_t *b, int64_t b_next, int transpose_b, uint8_t *c);
+void matmul_u8(int64_t batch, int64_t m, int64_t n, int64_t k, const uint8_t *a, int64_t a_next,
+               int transpose_a, const uint8_t *b, int64_t b_next, int transpose_b, uint8_t *c);

@@ -47,4 +47,4 @@
 #define OR(c, x, y) ((c) | ((x) & (y)))
 PRODUCT(i32, int32_t, ADD)
 PRODUCT(i64, int64_t, ADD)
-PRODUCT(bool, uint8_t, OR)
+PRODUCT(u8, uint8_t, OR)

@@ -19,14 +19,14 @@
 enum { STRIP = 64, RANGES = 4 };
 static const int64_t GRAIN = 1 << 15; /* bytes, or numbers to add */
 
-/* Where the first index outside -rows ... rows-1 stands, or -1. */
+/* 0, or 1 + the place of the first index outside -rows ... rows-1. */
 int64_t index_first_bad(const int64_t *indices, int64_t count, int64_t rows) {
     int64_t bad = 0;
     for (int64_t i = 0; i < count; i++) bad |= (indices[i] >= rows) | (indices[i] < -rows);
-    if (!bad) return -1;
+    if (!bad) return 0;
     int64_t i = 0;
     while (indices[i] < rows && indices[i] >= -rows) i++;
-    return i;
+    return i + 1;
 }
 
 INLINE int64_t place(const int64_t *indices, int64_t i, int64_t rows) {

@@ -6,10 +6,10 @@ int sgd_steps_f32(void *const *buffers, const int64_t *sizes, int64_t count, dou
                   double momentum, double dampening, double decay, int nesterov);
 int sgd_steps_f64(void *const *buffers, const int64_t *sizes, int64_t count, double lr,
                   double momentum, double dampening, double decay, int nesterov);
-int adam_steps_f32(void *const *buffers, const int64_t *sizes, int64_t count, double shrink,
-                   double decay, double beta1, double beta2, double eps, double root, double rate);
-int adam_steps_f64(void *const *buffers, const int64_t *sizes, int64_t count, double shrink,
-                   double decay, double beta1, double beta2, double eps, double root, double rate);
+int adam_steps_f32(void *const *buffers, const int64_t *sizes, int64_t count, int64_t step, double lr,
+                   double beta1, double beta2, double eps, double decay, int decoupled);
+int adam_steps_f64(void *const *buffers, const int64_t *sizes, int64_t count, int64_t step, double lr,
+                   double beta1, double beta2, double eps, double decay, int decoupled);
 int rmsprop_steps_f32(void *const *buffers, const int64_t *sizes, int64_t count, double lr,
                       double alpha, double eps, double decay, double momentum);
 int rmsprop_steps_f64(void *const *buffers, const int64_t *sizes, int64_t count, double lr,

@@ -93,12 +93,15 @@ int NAME(sgd_steps)(void *const *buffers, const int64_t *sizes, int64_t count, d
     return run(&s, 0) < 0 ? -1 : 0;
 }
 
-int NAME(adam_steps)(void *const *buffers, const int64_t *sizes, int64_t count, double shrink,
-                     double decay, double beta1, double beta2, double eps, double root,
-                     double rate) {
+int NAME(adam_steps)(void *const *buffers, const int64_t *sizes, int64_t count, int64_t step,
+                     double lr, double beta1, double beta2, double eps, double decay,
+                     int decoupled) {
     Steps s = {.rule = NAME(adam), .buffers = buffers, .sizes = sizes, .count = count,
-               .buffers_each = 4, .bytes_each = sizeof(T), .shrink = shrink, .decay = decay,
-               .beta1 = beta1, .beta2 = beta2, .eps = eps, .root = root, .rate = rate};
+               .buffers_each = 4, .bytes_each = sizeof(T), .beta1 = beta1, .beta2 = beta2,
+               .eps = eps, .decay = decoupled ? 0 : decay,
+               .shrink = decoupled ? 1 - lr * decay : 1,
+               .root = sqrt(1 - pow(beta2, (double)step)),
+               .rate = lr / (1 - pow(beta1, (double)step))};
     return run(&s, 0) < 0 ? -1 : 0;
 }
 

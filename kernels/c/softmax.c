@@ -29,11 +29,11 @@ static int64_t lines_per_chunk(int64_t lines, int64_t length) {
     return lines * length <= SERIAL ? MAX(lines, 1) : MAX(1, SERIAL / MAX(length, 1));
 }
 
-/* How many labels are `ignore` or in 0 ... classes-1 before the first that is not. */
-static int64_t good_labels(const int64_t *labels, int64_t n, int64_t classes, int64_t ignore) {
+/* 0, or 1 + the place of the first label that is neither `ignore` nor in 0 ... classes-1. */
+static int64_t bad_label(const int64_t *labels, int64_t n, int64_t classes, int64_t ignore) {
     for (int64_t i = 0; i < n; i++)
-        if ((uint64_t)labels[i] >= (uint64_t)classes && labels[i] != ignore) return i;
-    return n;
+        if ((uint64_t)labels[i] >= (uint64_t)classes && labels[i] != ignore) return i + 1;
+    return 0;
 }
 
 INLINE vd max_d(vd a, vd b) {

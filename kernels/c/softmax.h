@@ -1,4 +1,5 @@
-/* Softmax along one axis, and cross-entropy (softmax.c). A tensor is (outer, length, inner). */
+/* Softmax along one axis, and cross-entropy (softmax.c). A tensor is (outer, length, inner).
+ * What checks labels returns 0, 1 + the place of a bad one, or -1: no scratch memory. */
 #pragma once
 #include <stdint.h>
 void softmax_f32(float *out, const float *x, int64_t outer, int64_t length, int64_t inner);

@@ -182,19 +182,19 @@ static void NAME(some_losses)(void *context, int64_t begin, int64_t end) {
 
 int64_t NAME(cross_entropy)(T *losses, T *p, const T *x, const int64_t *labels, int64_t n,
                             int64_t classes, int64_t ignore) {
-    const int64_t good = good_labels(labels, n, classes, ignore);
-    if (good < n) return good;
+    const int64_t bad = bad_label(labels, n, classes, ignore);
+    if (bad) return bad;
     NAME(Entropy) w = {losses, p, x, NULL, NULL, labels, classes, ignore};
     parallel_for(NAME(some_losses), &w, n, lines_per_chunk(n, classes));
-    return n;
+    return 0;
 }
 
 int64_t NAME(cross_entropy_mean)(T *mean, T *count, T *p, const T *x, const int64_t *labels,
                                  int64_t n, int64_t classes, int64_t ignore) {
     T *losses = workspace(0, (size_t)n * sizeof(T));
     if (!losses) return -1;
-    const int64_t good = NAME(cross_entropy)(losses, p, x, labels, n, classes, ignore);
-    if (good < n) return good;
+    const int64_t bad = NAME(cross_entropy)(losses, p, x, labels, n, classes, ignore);
+    if (bad) return bad;
     double total = 0;
     int64_t counting = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -203,7 +203,7 @@ int64_t NAME(cross_entropy_mean)(T *mean, T *count, T *p, const T *x, const int6
     }
     *mean = (T)(total / (double)counting);
     *count = (T)counting;
-    return n;
+    return 0;
 }
 
 static void NAME(some_entropy_grads)(void *context, int64_t begin, int64_t end) {
@@ -223,11 +223,11 @@ static void NAME(some_entropy_grads)(void *context, int64_t begin, int64_t end) 
 int64_t NAME(cross_entropy_grad)(T *out, const T *g, const T *count, const T *p,
                                  const int64_t *labels, int64_t n, int64_t classes,
                                  int64_t ignore) {
-    const int64_t good = good_labels(labels, n, classes, ignore);
-    if (good < n) return good;
+    const int64_t bad = bad_label(labels, n, classes, ignore);
+    if (bad) return bad;
     NAME(Entropy) w = {NULL, out, p, g, count, labels, classes, ignore};
     parallel_for(NAME(some_entropy_grads), &w, n, lines_per_chunk(n, classes));
-    return n;
+    return 0;
 }
 
 #undef LOAD
