@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .arena import place
 from .defaults.conv import ConvDefaults
 from .defaults.fused import FusedDefaults
 from .defaults.layout import row_major
@@ -22,7 +23,7 @@ from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.sequence import SequenceDefaults
 from .defaults.softmax import SoftmaxDefaults
 from .expression import Constant, Expression, Register, Step
-from .program import RANDOM, Instruction, Knob, Loadable, Plan, Runner, Value
+from .program import RANDOM, Formula, Instruction, Knob, Loadable, Part, Plan, Runner, Value
 from .replay import replay
 from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
 
@@ -32,10 +33,12 @@ __all__ = [
     "Buffer",
     "Constant",
     "Expression",
+    "Formula",
     "Instruction",
     "Knob",
     "Number",
     "Pairs",
+    "Part",
     "Plan",
     "Runner",
     "Register",
@@ -43,6 +46,7 @@ __all__ = [
     "Step",
     "Tier1",
     "Value",
+    "place",
     "row_major",
     "window_count",
     "words_per_number",

@@ -29,12 +29,12 @@ class Value:
         return f"%{self.number}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Knob:
     """A number read again at each run: a learning rate, or a count of steps plus `ahead`."""
 
-    owner: dict[str, Any]
-    key: str
+    owner: Any
+    key: Any
     ahead: int = 0
 
     def read(self) -> Any:
@@ -43,6 +43,33 @@ class Knob:
 
     def __repr__(self) -> str:
         return f"<{self.key}{self.ahead:+}>" if self.ahead else f"<{self.key}>"
+
+
+class Part(Knob):
+    """One number of several that stand together: key is (name, place)."""
+
+    def read(self) -> Any:
+        """The number now."""
+        name, place = self.key
+        return self.owner[name][place]
+
+    def __repr__(self) -> str:
+        return f"<{self.key[0]}[{self.key[1]}]>"
+
+
+class Formula(Knob):
+    """A number computed anew from others at each run: function(*parts)."""
+
+    def __init__(self, function: Callable[..., Any], parts: tuple[Any, ...]) -> None:
+        super().__init__(self, function.__name__)
+        self.function, self.parts = function, parts
+
+    def read(self) -> Any:
+        """The number now."""
+        return self.function(*[p.read() if isinstance(p, Knob) else p for p in self.parts])
+
+    def __repr__(self) -> str:
+        return f"<{self.key}({', '.join(map(repr, self.parts))})>"
 
 
 @dataclass

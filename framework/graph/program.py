@@ -74,12 +74,21 @@ def declared(v: Value) -> str:
 
 @dataclass
 class Slot:
-    """A tensor outside the program that it reads (`first`) and may leave changed (`last`)."""
+    """A tensor outside the program that it reads (`first`) and may leave changed (`last`).
+
+    With `grad` it is the gradient that the tensor has when a run begins.
+    """
 
     tensor: Tensor
     name: str
     first: Value
     last: Value
+    grad: bool = False
+
+    @property
+    def holder(self) -> Tensor:
+        """What has the buffer now."""
+        return self.tensor.grad if self.grad else self.tensor  # type: ignore[return-value]
 
 
 @dataclass
@@ -176,7 +185,7 @@ class Program:
         from ..tensor import Tensor
 
         backend = self._check(inputs)
-        given = [t.buffer for t in (*(s.tensor for s in self.state), *inputs)]
+        given = [t.buffer for t in (*(s.holder for s in self.state), *inputs)]
         made = backend.load(self)(given, default_generator.seed, default_generator.counter)
         default_generator.counter += self.random_blocks
         found = dict(zip(self.returns, made, strict=True))
@@ -186,8 +195,8 @@ class Program:
             return Tensor(found[v], shape, dtype, backend)
 
         for slot in self.state:
-            slot.tensor.buffer = found.get(slot.last, slot.tensor.buffer)
-            slot.tensor.version = tick()
+            slot.holder.buffer = found.get(slot.last, slot.holder.buffer)
+            slot.holder.version = tick()
         for count in self.counts:
             count.owner[count.key] += count.ahead
         for parameter, v in self.grads:

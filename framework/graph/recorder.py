@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
-from etude.backends.base import RANDOM, Backend, Instruction, Knob, Shape, Value
+from etude.backends.base import RANDOM, Backend, Instruction, Shape, Value
 
 from ..autograd import Op
 from ..creation import use_backend
@@ -20,6 +20,7 @@ from ..errors import GradError, fail
 from ..ops.sampling import default_generator
 from ..tensor import Tensor
 from ..whereabouts import module_path
+from .numbers import Count, open_number
 from .program import Program, Slot
 
 OWN = {"to_host", "from_host", "share", "dtype", "synchronize", "observe"}
@@ -169,42 +170,24 @@ def _symbolic(recorder: Recorder, state: Iterable[Any]) -> Iterator[list[Slot]]:
     """Put symbolic values into tensors and knobs into parameter groups, until the end."""
     tensors, groups = gather(state)
     before = [(t, t.buffer, t.backend, t.grad, t.version) for _, t in tensors]
-    numbers = [(g, k, v) for g in groups for k, v in g.items() if type(v) in (int, float)]
+    numbers = [(g, k, v) for g in groups for k, v in g.items() if open_number(g, k) is not None]
     slots = []
     for name, t in tensors:
         v = recorder.value(t.shape, t.dtype)
         slots.append(Slot(t, name, v, v))
         t.buffer, t.backend, t.grad = v, recorder, None
-    for group, key, number in numbers:
-        group[key] = _Count(number) if isinstance(number, int) else _Real(number)
-        group[key].knob = Knob(group, key)
+    for group, key, _ in numbers:
+        group[key] = open_number(group, key)
     try:
         yield slots
         recorder.program.counts = [
-            group[key].knob for group, key, _ in numbers if isinstance(group[key], _Count)
+            group[key].knob for group, key, _ in numbers if isinstance(group[key], Count)
         ]
     finally:
         for t, buffer, backend, grad, version in before:
             t.buffer, t.backend, t.grad, t.version = buffer, backend, grad, version
         for group, key, number in numbers:
             group[key] = number
-
-
-class _Real(float):
-    """A number of a parameter group, which reaches an instruction as a Knob if passed unchanged."""
-
-    knob: Knob
-
-
-class _Count(int):
-    """A count in an optimizer's state, which stays a Knob when it is counted up."""
-
-    knob: Knob
-
-    def __add__(self, other: int) -> _Count:
-        count = _Count(int(self) + other)
-        count.knob = Knob(self.knob.owner, self.knob.key, self.knob.ahead + other)
-        return count
 
 
 def gather(state: Iterable[Any]) -> tuple[list[tuple[str, Tensor]], list[dict[str, Any]]]:
