@@ -28,6 +28,7 @@ FORMULAS = ("gelu_grad", "relu_grad", "sigmoid_grad", "softplus_grad", "tanh_gra
 def _fits(number: Number, dtype: str) -> None:
     """A plain number that takes a dtype."""
     whole = not dtype.startswith("float")
+    need(dtype != "bool" or number in (True, False), "True or False", number)
     need(not (whole and isinstance(number, float)), f"a whole number for {dtype}", number)
     try:
         check_fits("number", number, DTYPES[dtype])
@@ -147,6 +148,7 @@ def _operands(*given: Value | Number) -> tuple[Shape, str]:
         if isinstance(v, Value):
             shape = together(shape, typed(v)[0])
         else:
+            need(dtype != "bool" or isinstance(v, bool), "True or False beside bools", v)
             _fits(v, dtype)
     return shape, dtype
 
@@ -192,6 +194,7 @@ def fused(expression: Expression, inputs: Sequence[Value], shape: Shape) -> list
 # reductions ---------------------------------------------------------------------------------------
 def _reduced(name: str, shape: Shape, dtype: str, axes: Shape) -> Spec:
     _axes(axes, shape)
+    need(name not in ("any", "all") or dtype == "bool", f"bools for {name}", dtype)
     some = name not in ("max", "min") or all(shape[a] for a in axes)
     need(some, f"at least one element for {name}", shape)
     return tuple(n for i, n in enumerate(shape) if i not in axes), dtype

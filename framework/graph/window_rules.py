@@ -101,7 +101,8 @@ def max_pool(x: Value, kernel: Shape, *geometry: Any) -> list[Spec]:
 
 def max_pool_grad(g: Value, positions: Value, x_shape: Shape) -> list[Spec]:
     ((shape, dtype),) = fit("a:N C *P, i:N C *P -> a:N C *P", [g, positions])
-    need(len(x_shape) >= 2 and x_shape[:2] == shape[:2], f"{shape[:2]} and more", x_shape)
+    same = len(x_shape) == len(shape) and x_shape[:2] == shape[:2]
+    need(same, f"{len(shape)} axes, {shape[:2]} first", x_shape)
     return [(x_shape, dtype)]
 
 

@@ -1,0 +1,411 @@
+"""Saved programs: they give what the model gave, and no file makes a backend read wrongly."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import pytest
+
+import etude
+from etude import functional as F
+from etude import nn, optim
+from etude.backends.base import Constant, Expression, Instruction, Register, Step, Value
+from etude.framework import models
+from etude.framework.compile import archive
+from etude.framework.compile.archive import load_program, save_program
+from etude.framework.errors import ArgumentError, BackendMismatch, BadFile, ShapeError
+from etude.framework.graph import Program, record
+
+BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
+
+
+class Tagger(nn.Module):
+    """Embedding, LSTM, a layer for each step; returns a dict with a tuple in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(7, 5)
+        self.rnn = nn.LSTM(5, 4)
+        self.norm = nn.LayerNorm(4)
+        self.out = nn.Linear(4, 3)
+
+    def forward(self, x):
+        h, (last, cell) = self.rnn(self.words(x))
+        scores = F.log_softmax(self.out(self.norm(h.clone())), -1)
+        return {"scores": scores, "best": scores.argmax(-1), "state": (last, [cell, None, "lstm"])}
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 3))
+
+
+MODELS = {
+    "lenet5": (lambda: models.create("lenet5"), lambda: etude.rand(2, 1, 32, 32)),
+    "resnet20": (lambda: models.create("resnet20"), lambda: etude.rand(2, 3, 16, 16)),
+    "mlp": (mlp, lambda: etude.rand(5, 4)),
+    "tagger": (Tagger, lambda: etude.tensor([[0, 6, 3], [2, 2, 5]])),
+}
+
+
+def build(name, backend="numpy"):
+    make, draw = MODELS[name]
+    etude.manual_seed(3)
+    with etude.use_backend(backend):
+        model, x = make().eval(), draw()
+    return model, x
+
+
+def recorded(model, *inputs):
+    with etude.no_grad():
+        return record(model, *inputs, state=[model])
+
+
+def flat(nest):
+    if isinstance(nest, etude.Tensor):
+        return [(nest.dtype, nest.shape, nest.tolist())]
+    if isinstance(nest, dict):
+        return [(k, flat(v)) for k, v in nest.items()]
+    return [type(nest), *map(flat, nest)] if isinstance(nest, (list, tuple)) else nest
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", MODELS)
+def test_equal_to_eager_to_the_bit_on_every_backend(tmp_path, name, backend):
+    path = save_program(recorded(*build(name)), tmp_path / "p")
+    model, x = build(name, backend)
+    with etude.no_grad():
+        expected = flat(model(x))
+    program = load_program(path, backend)
+    assert flat(program(x)) == expected
+    assert flat(load_program(path, "numpy").to(backend)(x)) == expected
+    again = program.save(tmp_path / "q")
+    assert again.read_bytes() == path.read_bytes()
+    assert {t.backend.name for t in program.weights.values()} == {backend}
+
+
+def test_runs_where_the_model_is_not_known(tmp_path):
+    model, x = build("tagger")
+    path = save_program(recorded(model, x), tmp_path / "p")
+    code = f"""
+import etude
+from etude.framework.compile.archive import load_program
+program = load_program({str(path)!r}, "python")
+print(program(etude.tensor({x.tolist()}, backend="python"))["best"].tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    with etude.no_grad():
+        assert done.stdout.strip() == str(model(x)["best"].tolist())
+
+
+def test_weights_are_ordinary_tensors_by_name(tmp_path):
+    model, x = build("lenet5")
+    path = save_program(recorded(model, x), tmp_path / "p.safetensors")
+    found = etude.weights.load(path)
+    assert found.keys() == model.state_dict().keys()
+    assert load_program(path).weights["fc1.bias"].tolist() == model.fc1.bias.tolist()
+
+
+def test_only_what_results_need_is_saved(tmp_path):
+    w, unused = etude.rand(3, 3), etude.rand(9)
+
+    def f(x):
+        (unused * 2.0).sum()
+        return x @ w + etude.tensor([1.0, 2.0, 3.0])
+
+    path = save_program(record(f, etude.ones(2, 3), state=[w, unused]), tmp_path / "p")
+    program = load_program(path)
+    assert [i.method for i in program.program.instructions] == ["matmul", "cast", "binary"]
+    assert len(program.weights) == 1
+    assert program(etude.ones(2, 3)).tolist() == f(etude.ones(2, 3)).tolist()
+
+
+def test_gradients_of_inputs_can_be_saved(tmp_path):
+    model, x = build("lenet5")
+
+    def saliency(x):
+        (g,) = etude.grad(model(x).sum(), [x])
+        return g.abs()
+
+    x.requires_grad_()
+    program = load_program(save_program(record(saliency, x, state=[model]), tmp_path / "p"))
+    assert program(x.detach()).tolist() == saliency(x).tolist()
+
+
+def test_checks_of_values_stay(tmp_path):
+    model, x = build("tagger")
+    program = load_program(save_program(recorded(model, x), tmp_path / "p"))
+    with pytest.raises(IndexError):
+        program(etude.tensor([[0, 7, 3], [2, 2, 5]]))
+
+
+def test_numbers_that_json_has_not(tmp_path):
+    def f(x):
+        return etude.where(x > 0, x, float("-inf")).maximum(float("nan"))
+
+    program = load_program(save_program(record(f, etude.ones(2)), tmp_path / "p"))
+    assert str(program(etude.tensor([1.0, -1.0]))) == str(f(etude.tensor([1.0, -1.0])))
+    assert b"NaN" not in (tmp_path / "p").read_bytes()
+
+
+def fused_program():
+    """where(x > 0, x * y + 0.5, nan) and its sum over rows, in one instruction."""
+    x, y, a, b = Value(0, (2, 3), "float32"), Value(1, (3,), "float32"), *map(none, (2, 3))
+    r = [Register(i) for i in range(5)]
+    steps = (
+        Step("binary", "mul", (r[0], r[1]), "float32"),
+        Step("binary", "add", (r[2], Constant(0.5)), "float32"),
+        Step("binary", "gt", (r[0], Constant(0.0)), "bool"),
+        Step("where", "where", (r[4], r[3], Constant(float("nan"))), "float32"),
+        Step("cast", "float64", (r[3],), "float64"),
+    )
+    e = Expression(("float32", "float32"), steps, (5, 6), ("sum", (1,)))
+    a.shape, a.dtype, b.shape, b.dtype = (2, 3), "float32", (2,), "float64"
+    line = Instruction("fused", (e, [x, y], (2, 3)), (a, b))
+    return Program(inputs=[x, y], outputs=[a, b], instructions=[line], structure=tuple)
+
+
+def none(number):
+    return Value(number, None, None)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_fused_expressions(tmp_path, backend):
+    program = fused_program()
+    found = load_program(save_program(program, tmp_path / "p"), backend)
+    assert found.program.instructions[0].arguments[0] == program.instructions[0].arguments[0]
+    x = etude.tensor([[1.0, -1.0, 2.0], [3.0, 4.0, -2.0]], backend=backend)
+    whole, total = found(x, etude.tensor([1.0, 2.0, 3.0], backend=backend))
+    assert str(whole.tolist()) == "[[1.5, nan, 6.5], [3.5, 8.5, nan]]"
+    assert (total.tolist(), total.dtype) == ([6.5, 6.5], etude.float64)
+
+
+def test_it_prints(tmp_path):
+    program = load_program(save_program(recorded(*build("lenet5")), tmp_path / "p"), "numpy")
+    assert "conv(%10, %0, %1, stride=(1, 1)" in str(program)
+    assert "# LeNet5.conv1" in str(program)
+    assert repr(program).startswith("<program of 12 instructions on 'numpy', inputs float32 (2, 1,")
+
+
+# what cannot be saved -----------------------------------------------------------------------------
+def trains(**options):
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(options.get("p", 0.0)))
+    opt = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def step(x):
+        loss = model(x).sum()
+        if options.get("backward"):
+            loss.backward()
+        if options.get("step"):
+            opt.step()
+        opt.zero_grad() if options.get("forget") else None
+        return loss
+
+    step(etude.rand(3, 4))
+    opt.zero_grad()
+    return record(step, etude.rand(3, 4), state=[model, opt])
+
+
+REFUSED = {
+    "gradients": ({"backward": True}, "it leaves gradients in parameters; save the forward pass"),
+    "optimizer": ({"backward": True, "step": True, "forget": True}, "it reads <lr> of an optim"),
+    "random": ({"p": 0.5}, r"it draws random numbers; switch dropout off with model.eval\(\)"),
+    "statistics": ({}, r"it changes 1.running_mean; call model.eval\(\) first"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_programs_that_train_are_refused(tmp_path, name):
+    options, message = REFUSED[name]
+    with pytest.raises(ArgumentError, match=message):
+        save_program(trains(**options), tmp_path / "p")
+    assert not list(tmp_path.iterdir())
+
+
+def test_changes_in_place_are_refused(tmp_path):
+    x = Value(0, (2,), "float32")
+    line = Instruction("assign", (x, x), ())
+    with pytest.raises(ArgumentError, match="assign changes memory in place"):
+        save_program(Program(inputs=[x], outputs=[x], instructions=[line]), tmp_path / "p")
+
+
+def test_results_that_are_no_tensors_are_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="got a set"):
+        save_program(record(lambda x: (x, {1}), etude.ones(2)), tmp_path / "p")
+
+
+# what it is called with ---------------------------------------------------------------------------
+def test_wrong_inputs(tmp_path):
+    program = load_program(save_program(recorded(*build("mlp")), tmp_path / "p"), "numpy")
+    with pytest.raises(ShapeError, match=r"expected float32 \(5, 4\), as when it was recorded"):
+        program(etude.rand(6, 4))
+    with pytest.raises(ShapeError, match="got float64"):
+        program(etude.rand(5, 4).double())
+    with pytest.raises(BackendMismatch, match=r"move it with .to\('numpy'\), or the program"):
+        program(etude.rand(5, 4, backend="python"))
+    with pytest.raises(ArgumentError, match="expected 1 tensors, got 2"):
+        program(etude.rand(5, 4), etude.rand(5, 4))
+    with pytest.raises(ArgumentError, match=r"expected 1 tensors, got \[1.0\]"):
+        program([1.0])
+
+
+# hostile files ------------------------------------------------------------------------------------
+def crafted(path, header, body=b""):
+    path.write_bytes(struct.pack("<Q", len(header)) + header + body)
+    return path
+
+
+F2 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+GOOD = {
+    "format": archive.FORMAT,
+    "version": archive.VERSION,
+    "inputs": [[0, "float32", [2]]],
+    "weights": [[1, "w"]],
+    "constants": [],
+    "program": [["binary", ["mul", {"value": 0}, {"value": 1}], [2], "Net"]],
+    "outputs": [2],
+    "result": {"output": 0},
+}
+
+
+def file_of(path, content, tensors=None):
+    text = content if isinstance(content, str) else json.dumps(content)
+    header = {"__metadata__": {"etude": text}, **({"w": F2} if tensors is None else tensors)}
+    return crafted(path, json.dumps(header).encode(), struct.pack("<2f", 2.0, 3.0))
+
+
+def line(method, *arguments, outputs=(2,), scope=""):
+    return {"program": [[method, list(arguments), list(outputs), scope]]}
+
+
+X, W = {"value": 0}, {"value": 1}
+MUL = {
+    "inputs": ["float32"],
+    "steps": [["binary", "mul", [{"register": 0}, {"register": 0}], "float32"]],
+    "results": [1],
+    "reduce": None,
+}
+DEEP = "[" * 100_000 + "]" * 100_000
+HOSTILE = {
+    "newer version": ({"version": 2}, r"version 1 ... 1, got 2 .* update etude"),
+    "version is text": ({"version": "1"}, "version 1"),
+    "version is true": ({"version": True}, "version 1"),
+    "checkpoint": ({"format": "etude checkpoint 1"}, "holds weights but no program"),
+    "no inputs": ({"inputs": None}, "damaged"),
+    "input of unknown dtype": ({"inputs": [[0, "float8", [2]]]}, "dtype of an input"),
+    "input of a list as dtype": ({"inputs": [[0, ["float32"], [2]]]}, "damaged"),
+    "input of negative size": ({"inputs": [[0, "float32", [-2]]]}, "whole number"),
+    "input of half a size": ({"inputs": [[0, "float32", [1.5]]]}, "whole number"),
+    "input of true": ({"inputs": [[0, "float32", [True]]]}, "whole number"),
+    "huge input": ({"inputs": [[0, "float32", [2**40, 2**40]]]}, "fits into memory"),
+    "large input": ({"inputs": [[0, "float32", [2, 2**44]]]}, "do not broadcast|bytes at once"),
+    "number of 5000 digits": ('{"format": ' + "1" * 5000 + "}", "damaged"),
+    "value made twice": ({"inputs": [[1, "float32", [2]]]}, "%1 twice"),
+    "weight that is not there": ({"weights": [[1, "v"]]}, "damaged"),
+    "weight of two names": ({"weights": [[1, "w", "w"]]}, "damaged"),
+    "unknown method": (line("mull", X, W), "instruction 0 'mull': there is no such method"),
+    "method is a list": (line(["binary"], X, W), "a method and a scope"),
+    "private method": (line("_copy", X, W), "no such method"),
+    "attribute": (line("__class__", X, W), "no such method"),
+    "random method": (line("uniform", 0, 0, [2], "float32"), "draws random numbers"),
+    "in place": (line("assign", X, W), "changes memory in place"),
+    "from host": (line("from_host", "abc", [2], "float32"), "no computation"),
+    "unknown function": (line("unary", "system", X), "no such function"),
+    "value before it is made": (line("binary", "mul", X, {"value": 2}), "exists by then"),
+    "value is text": (line("binary", "mul", X, {"value": "0"}), "exists by then"),
+    "value is true": (line("binary", "mul", X, {"value": True}), "exists by then"),
+    "value is a list": (line("binary", "mul", X, {"value": [0]}), "exists by then"),
+    "argument of two kinds": (line("binary", "mul", X, {"value": 0, "number": 1}), "expression"),
+    "no arguments": (line("binary"), "2 to 3 arguments|3 to 3 arguments"),
+    "arguments are text": ({"program": [["binary", "mul", [2], ""]]}, "a list of arguments"),
+    "a line too short": ({"program": [["binary"]]}, "damaged"),
+    "a line that is a number": ({"program": [7]}, "damaged"),
+    "too many results": (line("unary", "exp", X, outputs=(2, 3)), "1 results, got 2"),
+    "no results": (line("unary", "exp", X, outputs=()), "1 results, got 0"),
+    "read beyond the end": (line("strided", X, [3], [1], 0), "positions 0 ... 1, got 0 ... 2"),
+    "read before the start": (line("strided", X, [2], [1], -1), "positions"),
+    "read far away": (line("strided", X, [2], [1], 2**62 - 9), "positions"),
+    "read very far away": (line("strided", X, [2], [1], 2**64), "offset as int"),
+    "reshaped to more": (line("reshape", X, [2**30]), "a shape for 2 elements"),
+    "a result of all memory": (line("expand", X, [2**43, 2]), "bytes at once, and this machine"),
+    "a result beyond memory": (line("expand", X, [2**46, 2]), "fits into memory"),
+    "an axis too far": (line("softmax", X, 1), "an axis"),
+    "other registers": (line("fused", {**MUL, "results": [9]}, [X], [2]), "expected results"),
+    "expression of text": (line("fused", {**MUL, "steps": "abc"}, [X], [2]), "a list"),
+    "expression of true": (line("fused", {**MUL, "results": [True]}, [X], [2]), "whole number"),
+    "expression of lists": (
+        line("fused", {**MUL, "steps": [["binary", ["mul"], [], "float32"]]}, [X], [2]),
+        "expected text",
+    ),
+    "number that is none": (line("binary", "mul", X, {"number": "1e999"}), "one of nan"),
+    "result that is not there": ({"result": {"output": 1}}, "an output below 1"),
+    "result of a value": ({"outputs": [5]}, "exists by then"),
+    "result of two kinds": ({"result": {"output": 0, "tuple": []}}, "an output, a tuple"),
+    "result of an unknown kind": ({"result": {"set": []}}, "an output, a tuple"),
+    "result that is deep": (json.dumps(GOOD).replace('{"output": 0}', DEEP), "damaged"),
+    "arguments that are deep": (json.dumps(GOOD).replace('"mul"', DEEP), "damaged"),
+    "not JSON": ("{", "damaged"),
+    "a list": ("[]", "no program"),
+    "nothing": ("{}", "no program"),
+}
+
+
+def test_the_good_file_is_good(tmp_path):
+    program = load_program(file_of(tmp_path / "p", GOOD), "numpy")
+    assert program(etude.tensor([5.0, 7.0], backend="numpy")).tolist() == [10.0, 21.0]
+    fused = load_program(file_of(tmp_path / "q", {**GOOD, **line("fused", MUL, [X], [2])}), "numpy")
+    assert fused(etude.tensor([5.0, 7.0], backend="numpy")).tolist() == [25.0, 49.0]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files(tmp_path, name):
+    change, message = HOSTILE[name]
+    content = change if isinstance(change, str) else {**GOOD, **change}
+    with pytest.raises(BadFile, match=message) as caught:
+        load_program(file_of(tmp_path / "p", content))
+    assert len(str(caught.value)) < 1000
+
+
+def test_long_chains_are_no_trouble(tmp_path):
+    chain = [["unary", ["neg", {"value": n or 0}], [n + 2], ""] for n in range(0, 40_000, 2)]
+    body = {**GOOD, "program": chain, "outputs": [40_000]}
+    program = load_program(file_of(tmp_path / "p", body), "numpy")
+    assert program(etude.tensor([5.0, 7.0], backend="numpy")).tolist() == [5.0, 7.0]
+
+
+def test_a_weight_of_another_shape_is_found(tmp_path):
+    tensors = {"w": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}
+    with pytest.raises(BadFile, match="buffers of one dtype"):
+        load_program(file_of(tmp_path / "p", GOOD, tensors))
+
+
+def test_files_that_are_no_programs(tmp_path):
+    etude.weights.save({"w": etude.ones(2)}, tmp_path / "w")
+    with pytest.raises(BadFile, match="holds weights but no program"):
+        load_program(tmp_path / "w")
+    with pytest.raises(BadFile, match="there is no file"):
+        load_program(tmp_path / "none")
+
+
+def test_every_truncation_is_refused(tmp_path):
+    whole = file_of(tmp_path / "p", GOOD).read_bytes()
+    for size in range(len(whole)):
+        (tmp_path / "p").write_bytes(whole[:size])
+        with pytest.raises(BadFile):
+            load_program(tmp_path / "p")
+
+
+def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = save_program(recorded(*build("mlp")), tmp_path / "p")
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BadFile, match="No space left"):
+        save_program(recorded(*build("tagger")), path)
+    assert path.read_bytes() == before
