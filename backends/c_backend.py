@@ -7,6 +7,7 @@ from typing import Any
 from .base import Backend
 from .c_conv import CConv
 from .c_elementwise import CElementwise
+from .c_fused import CFused
 from .c_index import CIndex
 from .c_layout import CLayout
 from .c_library import isa, lib
@@ -26,6 +27,7 @@ from .tier1 import Buffer, Shape
 class CBackend(
     CConv,
     CElementwise,
+    CFused,
     CIndex,
     CLayout,
     CMatmul,

@@ -61,3 +61,23 @@ INLINE WIDE NAME(run)(int op, const T *x, int64_t n) {
     for (; i < n; i++) total = NAME(wjoin)(op, total, x[i]);
     return total;
 }
+
+/* total[k] = total[k] op (x[0, k] op ... op x[rows-1, k]), for 8 rows or 1, k below `width`. */
+INLINE void NAME(add_rows)(int op, T *RESTRICT total, const T *RESTRICT x, int64_t b, int rows,
+                           int64_t width, int first) {
+    int64_t k = 0;
+    for (; k + LANES <= width; k += LANES) {
+        V t[8];
+        for (int j = 0; j < rows; j++) t[j] = NAME(load)(x + j * b + k);
+        for (int step = rows / 2; step; step /= 2)
+            for (int j = 0; j < step; j++) t[j] = NAME(vjoin)(op, t[j], t[j + step]);
+        *(VU *)(total + k) = first ? t[0] : NAME(vjoin)(op, NAME(load)(total + k), t[0]);
+    }
+    for (; k < width; k++) {
+        T t[8];
+        for (int j = 0; j < rows; j++) t[j] = x[j * b + k];
+        for (int step = rows / 2; step; step /= 2)
+            for (int j = 0; j < step; j++) t[j] = NAME(join)(op, t[j], t[j + step]);
+        total[k] = first ? t[0] : NAME(join)(op, total[k], t[0]);
+    }
+}
