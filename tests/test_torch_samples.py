@@ -11,8 +11,8 @@ import sys
 import types
 import unittest
 import warnings
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -168,22 +168,28 @@ def flat(x: Any) -> list[Any]:
     return [z for v in x for z in flat(v)] if isinstance(x, (list, tuple)) else [x]
 
 
-def samples(name: str, op: Any, dtype: Any, count: int, small: bool) -> Iterator[Any]:
-    """At most `count` of an operation's samples, spread over all of them."""
+@lru_cache(maxsize=16)  # the backends take the same ones, one after the other
+def drawn(name: str, number: int, dtype: Any) -> list[Any]:
+    """Samples of one of the operations with a name."""
+    op = catalogue()[name][number]
     if dtype not in op.dtypes:
-        return
+        return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         wants_grad = dtype is torch.float64 and op.supports_autograd
-        every = list(islice(op.sample_inputs("cpu", dtype, requires_grad=wants_grad), DRAWN))
+        return list(islice(op.sample_inputs("cpu", dtype, requires_grad=wants_grad), DRAWN))
+
+
+def samples(name: str, number: int, dtype: Any, count: int, small: bool) -> list[Any]:
+    """At most `count` of an operation's samples, spread over all of them."""
     every = [
         s
-        for s in every
+        for s in drawn(name, number, dtype)
         if not any(name in names.split() and matches(s, dtype) for names, matches, _ in SKIPPED)
     ]
     if small:
         every = [s for s in every if elements((s.input, s.args, s.kwargs)) < LARGE]
-    yield from every[:: max(1, -(-len(every) // count))]
+    return every[:: max(1, -(-len(every) // count))]
 
 
 def elements(x: Any) -> int:
@@ -261,8 +267,8 @@ def check_gradients(pairs: list[Any], results: list[Any]) -> None:
 BACKENDS = [name for name, why in etude.backends.available().items() if why is None]
 
 
-@pytest.mark.parametrize("name", [*public_functions(), "Tensor.unfold"])
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", [*public_functions(), "Tensor.unfold"])
 def test_samples(name: str, backend: str) -> None:
     if name in UNCOMPARED:
         pytest.skip(UNCOMPARED[name])
@@ -270,10 +276,10 @@ def test_samples(name: str, backend: str) -> None:
     if not operations:
         pytest.skip("torch has no samples of it")
     ran = 0
-    for op in operations:
+    for number, op in enumerate(operations):
         for dtype in DTYPES if backend == "numpy" else DTYPES[:1]:
             count = SAMPLES.get(backend, FEW)
-            for sample in samples(name, op, dtype, count, backend != "numpy"):
+            for sample in samples(name, number, dtype, count, backend != "numpy"):
                 try:
                     check_sample(name, op, sample, backend)
                 except Foreign:
