@@ -31,7 +31,7 @@ def count_bad(t: Tensor) -> int:
         return int((~finite).sum().item())
 
 
-class _Watch:
+class Watch:
     """Checks every result; remembers where each node was made, for errors in its gradient."""
 
     def __init__(self, observed: Any) -> None:
@@ -98,7 +98,7 @@ def detect_anomaly() -> Iterator[None]:
     engines = [registry.get(name) for name, reason in registry.available().items() if not reason]
     before = [e.observe for e in engines]
     for e in engines:
-        e.observe = _Watch(e.observe)
+        e.observe = Watch(e.observe)
     try:
         yield
     finally:

@@ -8,16 +8,27 @@ from typing import Any
 Hook = Callable[..., Any]
 
 
+class Changes:
+    """Counts changes of modules: attributes, parts and hooks. An unchanged count means none."""
+
+    count = 0
+
+
+changes = Changes()
+
+
 class Handle:
     """What registering a hook returns; `remove()`, or the end of a `with`, takes the hook out."""
 
     def __init__(self, table: dict[Handle, Hook], hook: Hook) -> None:
         self.table = table
         table[self] = hook
+        changes.count += 1
 
     def remove(self) -> None:
         """Take the hook out. A second call does nothing."""
         self.table.pop(self, None)
+        changes.count += 1
 
     def __enter__(self) -> Handle:
         return self

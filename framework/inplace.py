@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import autograd
 from . import functional as F
 from . import tensor as _tensor
+from .capturing import capturing
 from .errors import ArgumentError, DTypeError, GradError, ShapeError, fail
 from .shape import check_place
 
@@ -55,6 +56,9 @@ def replace(self: Tensor, op: str, new: Tensor) -> Tensor:
             "use the op without underscore",
         )
     new = new.detach().to(self.backend, dtype=self.dtype)
+    capture = capturing.get()
+    if capture is not None:
+        capture.touch(self)
     self.buffer = new.buffer
     self.version = autograd.tick()
     return self

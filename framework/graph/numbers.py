@@ -70,7 +70,7 @@ def _known(operands: tuple[Any, ...]) -> bool:
 def _formula(name: str, operands: tuple[Any, ...]) -> tuple[Any, Formula]:
     if name.startswith("r") and name != "round":
         name, operands = name[1:], operands[::-1]
-    function: Callable[..., Any] = getattr(operator, name, None) or {
+    function: Any = getattr(operator, name, None) or {
         "bool": bool, "int": int, "float": float, "trunc": int, "round": round,
     }[name]  # fmt: skip
     parts = tuple(getattr(x, "knob", x) for x in operands)
@@ -81,7 +81,7 @@ def _computed(name: str) -> Callable[..., Any]:
     def method(self: Any, *others: Any) -> Any:
         if not _known(others):
             return NotImplemented
-        knob = getattr(self, "knob")
+        knob = self.knob
         if name in ("add", "radd") and type(knob) is Knob and type(others[0]) is int:
             return opened(
                 plain(self) + others[0], Knob(knob.owner, knob.key, knob.ahead + others[0])
@@ -111,4 +111,4 @@ for _kind, _base in ((Real, float), (Count, int)):
     for _name in TESTED:
         if hasattr(_base, f"__{_name}__"):
             setattr(_kind, f"__{_name}__", _tested(_name))
-    setattr(_kind, "__hash__", _base.__hash__)
+    _kind.__hash__ = _base.__hash__  # type: ignore[method-assign]

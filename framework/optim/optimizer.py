@@ -9,6 +9,7 @@ from typing import Any
 from etude.backends.base import Buffer
 
 from ..autograd import enable_grad, no_grad, tick
+from ..capturing import capturing
 from ..creation import zeros_like
 from ..errors import (
     ArgumentError,
@@ -38,6 +39,9 @@ class Optimizer(ABC):
     foreign: dict[str, bool] = {}  # options of torch's that change the method, as this one has them
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        capture = capturing.get()
+        if capture is not None:
+            capture.made_inside(self)
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[dict[str, Any]] = []
@@ -63,6 +67,10 @@ class Optimizer(ABC):
 
         Each parameter has its dict in `state`.
         """
+
+    def keeps(self, group: dict[str, Any]) -> bool:
+        """Whether a step with these options leaves something in `state`."""
+        return True
 
     def together(
         self, moves: list[Move], tag: Callable[[dict[str, Any]], Any]
@@ -164,6 +172,9 @@ class Optimizer(ABC):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; return the loss of the closure, if any."""
         loss = None
+        capture = capturing.get()
+        if capture is not None:
+            capture.meet(self)
         if closure is not None:
             with enable_grad():
                 loss = closure()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import cos, pi
 from typing import Any
 
+from ..capturing import capturing
 from ..checks import instance, real, whole
 from ..errors import ArgumentError, fail
 from ..guard import came
@@ -84,6 +85,9 @@ class LRScheduler(ABC):
 
     def step(self) -> None:
         """Go on by one and set the optimizer's learning rates."""
+        capture = capturing.get()
+        if capture is not None and capture.defer(self):
+            return
         self.last_epoch += 1
         self._set(self.get_lr())
 
@@ -268,6 +272,9 @@ class SequentialLR(LRScheduler):
 
     def step(self) -> None:
         """Step the schedule in charge, or begin it."""
+        capture = capturing.get()
+        if capture is not None and capture.defer(self):
+            return
         self.last_epoch += 1
         chosen = self.schedulers[bisect_right(self.milestones, self.last_epoch)]
         if self.last_epoch in (0, *self.milestones):

@@ -57,6 +57,10 @@ class SGD(Optimizer):
                 f"{group['momentum']} and dampening {group['dampening']}; use momentum=0.9",
             )
 
+    def keeps(self, group: dict[str, Any]) -> bool:
+        """The velocities, with momentum."""
+        return bool(group["momentum"])
+
     def update(self, group: dict[str, Any], moves: list[Move]) -> None:
         """backend.sgd_steps, without dampening for velocities that begin."""
         momentum = group["momentum"]

@@ -1,0 +1,6 @@
+"""`etude.compile`: record a function once, make the program fast, replay it as one call."""
+
+from .archive import load_program
+from .compiled import CacheInfo, Compiled, compile
+
+__all__ = ["CacheInfo", "Compiled", "compile", "load_program"]
