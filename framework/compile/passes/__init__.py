@@ -1,0 +1,85 @@
+"""The passes: functions Program -> Program that make a recorded program faster, or smaller.
+
+PASSES names them in the order in which they run. A pass that `reorders` may round differently,
+because another kernel or another order of additions gives the result; without those, results are
+equal to the bit to eager ones on the same backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from etude.backends.base import Backend
+
+from ...graph.program import Program
+from .common import common
+from .cross_entropy import cross_entropy
+from .dead import dead
+from .epilogue import epilogue, scales
+from .fold import fold
+from .fuse import fuse, reductions
+from .memory import plan
+from .optimizer import optimizer
+from .recompute import recompute
+from .transposes import copies, transposes
+
+
+class Pass(NamedTuple):
+    """A pass: its function, whether it may round differently, and what it does in plain words."""
+
+    function: Callable[..., Program]
+    reorders: bool
+    does: str
+
+
+PASSES = {
+    "copies": Pass(copies, False, "drop copies and reshapes that change nothing"),
+    "transposes": Pass(
+        transposes, True, "let products read operands where they lie, rows for columns"
+    ),
+    "scales": Pass(scales, True, "take batch norm after training into the weights before it"),
+    "fold": Pass(fold, False, "settle what is known before the first run"),
+    "common": Pass(common, False, "compute what is computed twice only once"),
+    "dead": Pass(dead, False, "drop what nobody reads"),
+    "cross_entropy": Pass(cross_entropy, True, "make log-softmax and the pick of labels one call"),
+    "epilogue": Pass(epilogue, False, "take bias and activation into the product before them"),
+    "fuse": Pass(fuse, False, "make elementwise functions that follow one another one call"),
+    "reductions": Pass(reductions, True, "take sums of elementwise results into their call"),
+    "optimizer": Pass(optimizer, False, "move all parameters in one call"),
+    "recompute": Pass(recompute, False, "make values again rather than keep them"),
+    "memory": Pass(plan, False, "give each value its place in memory"),
+}
+EXACT = tuple(name for name, p in PASSES.items() if not p.reorders)
+
+
+def stages(
+    program: Program,
+    backend: Backend | None = None,
+    names: Iterable[str] | None = None,
+    budget: int | None = None,
+) -> Iterator[tuple[str, Program]]:
+    """The name of each pass and the program after it, in order.
+
+    names: the passes to run, all if None. backend: where work on constants is done, before the
+    first run; without one it stays in the program. budget: bytes for `recompute`, which without one
+    does nothing.
+    """
+    chosen = set(PASSES if names is None else names)
+    bound = {"fold": partial(fold, backend=backend)}
+    if budget is not None:
+        bound["recompute"] = partial(recompute, budget=budget)
+    else:
+        chosen.discard("recompute")
+    for name, p in PASSES.items():
+        if name in chosen:
+            program = bound.get(name, p.function)(program)
+            yield name, program
+
+
+def optimize(program: Program, backend: Backend | None = None, **options: object) -> Program:
+    """The program after all passes; options are those of `stages`."""
+    for _, program in stages(program, backend, **options):  # type: ignore[arg-type]  # noqa: B007, B020
+        pass
+    return program

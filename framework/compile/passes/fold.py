@@ -1,0 +1,158 @@
+"""Constant folding: what is known before the first run is settled then.
+
+before    %1 = full((), 1.0)                      after    %4 = binary('mul', %0, 0.25)
+          %2 = binary('div', %1, 4.0)                      return %4
+          %3 = expand(%2, (8,))
+          %4 = binary('mul', %0, %3)
+          return %4
+
+A value filled with one number stays that through reshapes, copies and exact arithmetic, and an
+elementwise function takes the number itself. x * 1, x / 1, x - 0 and, on integers, x + 0 are x.
+Given a backend, work on constants alone is done once, on that backend: its results are constants.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from math import isfinite, prod
+from operator import add, mul, sub, truediv
+from typing import Any
+
+from etude.backends.base import Backend, Instruction, Knob, Value
+
+from ...graph.program import Program, spec
+from .dead import dead
+from .rewrite import Names, is_random, memory, out_of, rewritten, with_arguments
+
+EXACT: dict[str, Callable[[Any, Any], Any]] = {"add": add, "sub": sub, "mul": mul, "div": truediv}
+SPREAD = ("reshape", "strided", "transpose", "expand")  # of equal numbers: the same numbers
+NEUTRAL = {"mul": 1, "div": 1, "sub": 0}  # as the second operand
+LARGEST = 1 << 16  # elements of a constant that is made here
+
+
+def fold(program: Program, backend: Backend | None = None) -> Program:
+    """Put numbers for values that hold one number only, and constants for work on constants."""
+    facts = memory(program)
+    known: dict[Value, Any] = {}
+    constants = dict(program.constants)
+
+    def rule(i: Instruction, names: Names) -> Iterable[Instruction]:
+        if len(i.outputs) != 1 or out_of(i) is not None or is_random(i):
+            return (i,)
+        y = i.outputs[0]
+        if facts.root[y] in facts.changed:
+            return (i,)
+        x = _unchanged(i)
+        if x is not None and facts.merge(y, x):
+            names[y] = x
+            return ()
+        number = _number(i, known)
+        if number is not None:
+            known[y] = number
+            return (i if i.method == "full" else _full(i, number),)
+        if backend is not None and _constant(i, constants, known):
+            constants[y] = _computed(i, backend, constants, known)
+            return ()
+        return (_with_numbers(i, known),)
+
+    found = rewritten(program, rule)
+    if len(constants) > len(program.constants):
+        found.constants = constants
+    return found if found is program else dead(found)
+
+
+def stored(number: Any, dtype: Any) -> Any:
+    """A number as a buffer of that dtype holds it, or None where that depends on the backend."""
+    if dtype == "bool":
+        return bool(number)
+    if dtype in ("int32", "int64"):
+        bits = 31 if dtype == "int32" else 63
+        fits = isfinite(number) and -(2**bits) <= number < 2**bits
+        return int(number) if fits else None
+    try:
+        return struct.unpack(dtype.code, struct.pack(dtype.code, number))[0]
+    except OverflowError:
+        return None
+
+
+def _number(i: Instruction, known: dict[Value, Any]) -> Any:
+    """The one number that all elements of the result are, or None."""
+    dtype = spec(i.outputs[0])[1]
+    if i.method == "full":
+        return None if isinstance(i.arguments[1], Knob) else stored(i.arguments[1], dtype)
+    if i.method in (*SPREAD, "cast") and i.arguments[0] in known:
+        return stored(known[i.arguments[0]], dtype)
+    if i.method != "binary" or i.arguments[0] not in EXACT:
+        return None
+    a, b = (known.get(v) if isinstance(v, Value) else v for v in i.arguments[1:3])
+    if a is None or b is None or dtype == "bool" or isinstance(a, Knob) or isinstance(b, Knob):
+        return None
+    a, b = stored(a, dtype), stored(b, dtype)
+    if a is None or b is None or (i.arguments[0] == "div" and (not b or isinstance(b, int))):
+        return None
+    return stored(EXACT[i.arguments[0]](a, b), dtype)
+
+
+def _full(i: Instruction, number: Any) -> Instruction:
+    shape, dtype = spec(i.outputs[0])
+    return Instruction("full", (shape, number, dtype), i.outputs, None, i.scope)
+
+
+def _unchanged(i: Instruction) -> Value | None:
+    """The operand that the result of arithmetic with 0 or 1 equals, or None."""
+    if i.method != "binary":
+        return None
+    name, x, n = i.arguments[:3]
+    if not isinstance(x, Value) or isinstance(n, (Value, Knob)):
+        return None
+    whole = x.dtype in ("int32", "int64")  # of floats, -0.0 + 0 is 0.0
+    neutral = 0 if name == "add" and whole else NEUTRAL.get(name)
+    return x if neutral is not None and n == neutral and str(n) != "-0.0" else None
+
+
+def _with_numbers(i: Instruction, known: dict[Value, Any]) -> Instruction:
+    """An elementwise function with a number for one operand, if the others keep its shape."""
+    if i.method not in ("binary", "where"):
+        return i
+    arguments = list(i.arguments)
+    if not all(isinstance(a, Value) for a in arguments[1:3]):
+        return i
+    shape = i.outputs[0].shape
+    for place, other in ((2, 1), (1, 2)):
+        shapes = [arguments[other].shape]
+        if i.method == "where":
+            shapes.append(arguments[0].shape)
+        if arguments[place] in known and shape in shapes:
+            arguments[place] = known[arguments[place]]
+            return with_arguments(i, i.method, tuple(arguments))
+    return i
+
+
+def _constant(i: Instruction, constants: dict[Value, Any], known: dict[Value, Any]) -> bool:
+    """Whether all inputs are constants, and the result is not too large to be kept."""
+    inputs = i.inputs
+    if not inputs or not all(v in constants or v in known for v in inputs):
+        return False
+    knob = any(isinstance(a, Knob) for a in i.arguments)
+    return not knob and prod(i.outputs[0].shape or ()) <= LARGEST
+
+
+def _computed(
+    i: Instruction, backend: Backend, constants: dict[Value, Any], known: dict[Value, Any]
+) -> Any:
+    """The result of an instruction, as a constant."""
+
+    def buffer(a: Any) -> Any:
+        if isinstance(a, (list, tuple)):
+            return type(a)(map(buffer, a))
+        if not isinstance(a, Value):
+            return a
+        if a in constants:
+            return backend.from_host(*constants[a])
+        return backend.full(a.shape or (), known[a], str(a.dtype))
+
+    data = backend.to_host(getattr(backend, i.method)(*map(buffer, i.arguments)))
+    shape, dtype = spec(i.outputs[0])
+    copy = memoryview(bytes(data)).cast(data.format)  # type: ignore[call-overload]
+    return copy, shape, str(dtype)
