@@ -6,7 +6,7 @@
  * a step of 32 x 128 units is so small that each of the twenty calls costs more than its
  * arithmetic. Here four gates are four loads, and what lies between stays in registers.
  *
- * The gates of a unit lie `size` apart in one row. Rows are cut into tasks of some thousand units.
+ * Rows are cut into tasks of some thousand units. Whole sequences: recurrent_sequence.c.
  */
 #include "recurrent.h"
 
@@ -16,7 +16,9 @@
 enum { UNITS_PER_TASK = 1024 };
 
 #define REAL_BYTES 4
+#include "recurrent_units_inner.h"
 #include "recurrent_inner.h"
 #undef REAL_BYTES
 #define REAL_BYTES 8
+#include "recurrent_units_inner.h"
 #include "recurrent_inner.h"
