@@ -7,6 +7,7 @@ from typing import Any
 
 from .c_base import CBase
 from .c_library import ffi
+from .c_matmul import ACTIVATIONS
 from .c_memory import check
 from .c_pool import on_plane
 from .defaults.conv import ConvDefaults
@@ -46,14 +47,16 @@ class CConv(CBase, ConvDefaults):
         padding: Pairs,
         dilation: Shape,
         groups: int,
+        activation: str | None = None,
         out: Buffer = None,
     ) -> Buffer:
-        if not in_c(x.dtype, x.shape, w.shape):
-            return super().conv(x, w, b, stride, padding, dilation, groups, out)
+        if not in_c(x.dtype, x.shape, w.shape) or activation not in ACTIVATIONS:
+            return super().conv(x, w, b, stride, padding, dilation, groups, activation, out)
         shape, result = conv_shape(x.shape, w.shape, stride, padding, dilation, groups)
         y = self.empty(result, x.dtype) if out is None else out
         bias = ffi.NULL if b is None else b.data
-        check(self.c.conv[x.dtype](y.data, x.data, w.data, bias, shape), "conv")
+        f = ACTIVATIONS[activation]
+        check(self.c.conv[x.dtype](y.data, x.data, w.data, bias, f, shape), "conv")
         return y
 
     def conv_input_grad(

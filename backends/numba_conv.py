@@ -233,10 +233,11 @@ class NumbaConv(ConvDefaults):
         padding: Pairs,
         dilation: Shape,
         groups: int,
+        activation: str | None = None,
         out: Buffer = None,
     ) -> Buffer:
         if x.ndim > 4 or x.size * w.size == 0 or x.dtype.char not in FLOATS:
-            return super().conv(x, w, b, stride, padding, dilation, groups, out)
+            return super().conv(x, w, b, stride, padding, dilation, groups, activation, out)
         counts = tuple(map(window_count, x.shape[2:], w.shape[2:], stride, padding, dilation))
         y = empty((x.shape[0], w.shape[0], *counts), x.dtype) if out is None else out
         if y.size == 0:
@@ -248,7 +249,7 @@ class NumbaConv(ConvDefaults):
             bias = flat if b is None else b
             given = (x.reshape(-1), flat, bias, b is not None, depth.sizes, False)
             conv_depthwise.weigh(y.reshape(-1), *given, depth.window, room)
-            return y
+            return y if activation is None else self.unary(activation, y, y)
         plan = forward_plan(two_axes(x.shape), two_axes(w.shape), *geometry, groups, x.itemsize)
         room, packed = rooms(x.dtype, plan.room), empty((plan.packed,), x.dtype)
         flat = w.reshape(-1)
@@ -257,7 +258,7 @@ class NumbaConv(ConvDefaults):
         conv.forward(
             y.reshape(-1), x.reshape(-1), packed, bias, b is not None, plan.table, plan.window, room
         )
-        return y
+        return y if activation is None else self.unary(activation, y, y)
 
     def conv_input_grad(
         self,

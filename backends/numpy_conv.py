@@ -170,16 +170,18 @@ class NumpyConv(ConvDefaults):
         padding: Pairs,
         dilation: Shape,
         groups: int,
+        activation: str | None = None,
         out: Buffer = None,
     ) -> Buffer:
         if 0 in x.shape or 0 in w.shape:
-            return super().conv(x, w, b, stride, padding, dilation, groups, out)
+            return super().conv(x, w, b, stride, padding, dilation, groups, activation, out)
         n, outputs = x.shape[0], w.shape[0]
         geometry = (stride, padding, dilation, groups)
         plan = make_plan(x.shape, w.shape[2:], *geometry, x.itemsize, BLOCK_BYTES)
         y = np.empty((n, outputs, *plan.counts), x.dtype) if out is None else out
         if is_pointwise(w.shape, padding):
-            return pointwise(x, w, b, stride, groups, y)
+            pointwise(x, w, b, stride, groups, y)
+            return y if activation is None else self.unary(activation, y, y)
         weight = w.reshape(groups, outputs // groups, -1)
         bias = None if b is None else b.reshape(-1, *(1,) * len(plan.counts))
         for part, columns, rows in blocks(plan, n, x.shape[1], outputs, x.dtype):
@@ -188,6 +190,8 @@ class NumpyConv(ConvDefaults):
                 np.copyto(y[part], rows.kept)
             else:
                 np.add(rows.kept, bias, out=y[part])
+            if activation is not None:
+                self.unary(activation, y[part], y[part])
         return y
 
     @quietly
@@ -237,7 +241,8 @@ class NumpyConv(ConvDefaults):
         pairs = tuple((s - lo, s - hi) for s, (lo, hi) in zip(spans, padding))
         less = prod(g.shape[1:2] + x_shape[2:]) <= FOLDING_COST * prod(x_shape[1:2] + g.shape[2:])
         if less and set(stride) == {1} and min(map(min, pairs)) >= 0:
-            return self.conv(g, turned(w, groups), None, stride, pairs, dilation, groups, gx)
+            weight = turned(w, groups)
+            return self.conv(g, weight, None, stride, pairs, dilation, groups, None, gx)
         geometry = (stride, padding, dilation, groups)
         plan = make_plan(x_shape, w.shape[2:], *geometry, g.itemsize, FOLD_BYTES)
         return fold_product(plan, g, w, gx)

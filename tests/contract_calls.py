@@ -41,6 +41,26 @@ def _bias_activation(make: Make) -> list[list[Any]]:
     return [[make((m, n)), make((n,)), name] for m, _, n in LAYERS for name in names]
 
 
+def _conv(make: Make) -> list[list[Any]]:
+    """Windows of all kinds, among them those of Winograd's algorithm and groups of one channel."""
+    plain, no_pad = ((1, 1), ((1, 1), (1, 1)), (1, 1)), ((0, 0), (0, 0))
+    forms: list[tuple[Any, Any, tuple[Any, ...]]] = [
+        ((2, 3, 9, 7), (5, 3, 3, 2), (*plain, 1)),
+        ((2, 3, 9, 7), (5, 3, 1, 1), ((1, 2), no_pad, (1, 1), 1)),
+        ((3, 6, 11), (4, 3, 3), ((2,), ((1, 0),), (2,), 2)),
+        ((2, 16, 20, 20), (16, 16, 3, 3), (*plain, 1)),
+        ((2, 4, 9, 9), (8, 1, 3, 3), (*plain, 4)),
+        ((2, 3, 4, 4, 4), (2, 3, 2, 2, 2), ((1, 1, 1), (*no_pad, (0, 1)), (1, 1, 1), 1)),
+        ((0, 3, 9, 7), (5, 3, 3, 2), (*plain, 1)),
+    ]
+    return [
+        [make(x), make(w), make(w[:1]) if bias else None, *geometry, name]
+        for x, w, geometry in forms
+        for bias in (True, False)
+        for name in (None, "relu", "sigmoid", "tanh", "gelu")
+    ]
+
+
 def _lstm_cell(make: Make) -> list[list[Any]]:
     return [[make((n, 4 * h)), make((n, h))] for n, h in CELLS]
 
@@ -170,6 +190,7 @@ CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "linear": _linear,
     "linear_grad": _linear_grad,
     "bias_activation": _bias_activation,
+    "conv": _conv,
     "lstm_cell": _lstm_cell,
     "lstm_cell_grad": _lstm_cell_grad,
     "gru_cell": _gru_cell,

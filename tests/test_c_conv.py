@@ -142,6 +142,9 @@ NAMED = {
     "many outputs and channels": ((3, 70, 8, 8), (150, 70, 3, 3), ((2, 2), *PLAIN[1:])),
     "large depthwise window": ((2, 5, 30, 30), (5, 1, 9, 9), (*PLAIN[:3], 5)),
     "depthwise, two outputs each": ((2, 5, 30, 30), (10, 1, 3, 3), (*PLAIN[:3], 5)),
+    "small images": ((33, 20, 2, 2), (37, 20, 3, 3), PLAIN),
+    "small images, large windows": ((8, 16, 4, 3), (70, 16, 5, 4), ((2, 1), *PLAIN[1:])),
+    "small images, dilated": ((19, 60, 3, 4), (18, 60, 2, 2), ((1, 2), *PLAIN[1:2], (2, 3), 1)),
     "more padding than window": ((2, 3, 5, 5), (4, 3, 2, 2), ((1, 1), ((3, 2), (4, 3)), (1, 1), 1)),
 }  # fmt: skip
 
@@ -156,17 +159,31 @@ WINOGRAD = {
     "many tiles": ((4, 16, 40, 40), (24, 16, 3, 3), PLAIN),
     "few tiles": ((8, 50, 8, 8), (33, 50, 3, 3), PLAIN),
     "ragged tiles": ((3, 17, 23, 18), (19, 17, 3, 3), PLAIN),
+    "several blocks": ((9, 70, 13, 15), (90, 70, 3, 3), PLAIN),
+    "a tile in each image": ((40, 130, 4, 4), (66, 130, 3, 3), PLAIN),
     "no padding": ((3, 32, 22, 22), (32, 32, 3, 3), ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)),
     "uneven padding": ((3, 16, 22, 22), (16, 16, 3, 3), ((1, 1), ((2, 0), (1, 2)), (1, 1), 1)),
 }
 
 
-@pytest.mark.parametrize("method", METHODS[:2])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", WINOGRAD)
 def test_winograd_is_near(name: str, method: str, rng: Any) -> None:
     x_shape, w_shape, geometry = WINOGRAD[name]
     args = operands(rng, x_shape, w_shape, geometry, "float32")[method]
     compare(method, args, geometry, NUMPY, WINOGRAD_TOLERANCE)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [*NAMED.values(), *WINOGRAD.values()])
+def test_an_activation_is_that_of_unary(shape: Any, dtype: str, rng: Any) -> None:
+    x, w, b = operands(rng, *shape, dtype)["conv"]
+    b[0], x[0, 0, 0, 0] = -0.0, np.nan
+    given_ = [buffer(a) for a in (x, w, b)]
+    plain = C.conv(*given_, *shape[2])
+    for name in ("relu", "sigmoid", "tanh", "gelu"):
+        fused = values(C.conv(*given_, *shape[2], name))
+        assert fused.tobytes() == values(C.unary(name, plain)).tobytes()
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
@@ -177,6 +194,15 @@ def test_not_a_number_stays_in_its_windows(value: float, rng: Any) -> None:
     y = run(C, "conv", (x, w, b), geometry)
     strange = np.argwhere(~np.isfinite(y).all(1))
     assert [tuple(at) for at in strange] == [(1, i, j) for i in (19, 20, 21) for j in (20, 21, 22)]
+
+
+def test_not_a_number_stays_in_its_weights(rng: Any) -> None:
+    x_shape, w_shape, geometry = WINOGRAD["many tiles"]
+    x, g, _ = operands(rng, x_shape, w_shape, geometry, "float32")["conv_weight_grad"]
+    x[1, 3, 20, 21] = g[0, 5, 0, 0] = np.nan
+    gw = run(C, "conv_weight_grad", (x, g, w_shape), geometry)
+    strange = {(int(o), int(c)) for o, c, _, _ in np.argwhere(~np.isfinite(gw))}
+    assert strange == {(o, 3) for o in range(24)} | {(5, c) for c in range(16)}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

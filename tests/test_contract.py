@@ -20,6 +20,7 @@ from etude.backends.numpy_backend import NumpyBackend
 STEPS = [name for name in methods() if name.endswith("_step")]
 BACKENDS = [name for name, why in etude.backends.available().items() if why is None]
 LOOSE = {"linear": 10.0, "linear_grad": 10.0, "sum_squares": 20.0}  # long sums in another order
+LOOSE["conv"] = 100.0  # and transforms
 # What the arguments of a step may be, by their annotation; True stands for a buffer.
 CHOICES: dict[str, list[Any]] = {
     "Buffer": [True],
@@ -104,6 +105,16 @@ def test_methods_agree_with_the_python_backend(backend: str, name: str) -> None:
         ends.append([n for x in _buffers([small, results]) for n in engine.to_host(x)])
     rtol, atol = TOLERANCE["float64"]
     np.testing.assert_allclose(*ends, rtol, atol)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_activation_changes_no_bit_of_a_convolution(backend: str, dtype: str) -> None:
+    engine = etude.backends.get(backend)
+    for *args, name in calls("conv", engine, dtype):
+        if name is not None and (backend != "python" or _size(args) < 10_000):
+            fused, plain = engine.conv(*args, name), engine.conv(*args)
+            assert bytes(engine.to_host(fused)) == bytes(engine.to_host(engine.unary(name, plain)))
 
 
 def _buffers(x: Any) -> list[Any]:

@@ -23,9 +23,13 @@ class ConvDefaults(Tier1):
         padding: Pairs,
         dilation: Shape,
         groups: int,
+        activation: str | None = None,
         out: Buffer = None,
     ) -> Buffer:
-        """Forward pass: (N, O, *out)."""
+        """Forward pass: (N, O, *out).
+
+        activation: the name of a unary function for the result: relu, sigmoid, tanh or gelu.
+        """
         n, o, kernel = x.shape[0], w.shape[0], w.shape[2:]
         columns = self._grouped_columns(x, kernel, stride, padding, dilation, groups)
         spatial = tuple(map(window_count, x.shape[2:], kernel, stride, padding, dilation))
@@ -35,10 +39,10 @@ class ConvDefaults(Tier1):
             columns,
             out=None if out is None or b is not None else self.reshape(out, shape),
         )
-        y = self.reshape(y, (n, o, *spatial))
-        if b is None:
-            return y if out is None else out
-        return self.binary("add", y, self.reshape(b, (1, o) + (1,) * len(spatial)), out)
+        y = self.reshape(y, (n, o, *spatial)) if out is None or b is not None else out
+        if b is not None:
+            y = self.binary("add", y, self.reshape(b, (1, o) + (1,) * len(spatial)), out)
+        return y if activation is None else self.unary(activation, y, y)
 
     def conv_input_grad(
         self,

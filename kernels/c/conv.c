@@ -47,18 +47,20 @@ static int turns(const ConvShape *s) {
     return depthwise_fits(s) && s->o == s->c && s->sy == 1 && s->sx == 1;
 }
 
-int conv_f32(float *y, const float *x, const float *w, const float *b, const ConvShape *s) {
+int conv_f32(float *y, const float *x, const float *w, const float *b, int activation,
+             const ConvShape *s) {
     if (winograd_pays(s, s->c, s->o, s->oh, s->ow)) {
-        int status = winograd(y, x, w, b, s);
+        int status = winograd(y, x, w, b, activation, s);
         if (status != 1) return status;
     }
-    if (depthwise_fits(s)) return depthwise_f32(y, x, w, b, s);
-    return conv_direct_f32(y, x, w, b, s);
+    if (depthwise_fits(s)) return depthwise_f32(y, x, w, b, activation, s);
+    return conv_direct_f32(y, x, w, b, activation, s);
 }
 
-int conv_f64(double *y, const double *x, const double *w, const double *b, const ConvShape *s) {
-    if (depthwise_fits(s)) return depthwise_f64(y, x, w, b, s);
-    return conv_direct_f64(y, x, w, b, s);
+int conv_f64(double *y, const double *x, const double *w, const double *b, int activation,
+             const ConvShape *s) {
+    if (depthwise_fits(s)) return depthwise_f64(y, x, w, b, activation, s);
+    return conv_direct_f64(y, x, w, b, activation, s);
 }
 
 int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s) {

@@ -7,7 +7,7 @@ typedef struct {
     int32_t offset[MOST_TAPS];
     T *y;
     const T *x, *w, *b;
-    int failed;
+    int activation, failed;
 } NAME(Depthwise);
 
 /* One vector of four rows of results. */
@@ -55,8 +55,10 @@ static void NAME(depthwise_planes)(void *context, int64_t begin, int64_t end) {
             int64_t output = plane % s->c * each + m;
             const T *w = d->w + output * d->taps;
             for (int64_t t = 0; d->turned && t < d->taps; t++) turned[t] = w[d->taps - 1 - t];
-            NAME(depthwise_plane)(d->y + (plane * each + m) * s->oh * s->ow, copy,
-                                  d->turned ? turned : w, d->b ? d->b[output] : 0, d);
+            T *y = d->y + (plane * each + m) * s->oh * s->ow;
+            NAME(depthwise_plane)(y, copy, d->turned ? turned : w, d->b ? d->b[output] : 0, d);
+            Finish finish = {.activation = d->activation};
+            if (finish.activation) NAME(gemm_finish)(&finish, 1, s->oh * s->ow, y, s->oh * s->ow);
         }
     }
 }
@@ -69,8 +71,8 @@ static int NAME(run_depthwise)(NAME(Depthwise) * d) {
     return d->failed;
 }
 
-int NAME(depthwise)(T *y, const T *x, const T *w, const T *b, const ConvShape *s) {
-    NAME(Depthwise) d = {.s = s, .y = y, .x = x, .w = w, .b = b};
+int NAME(depthwise)(T *y, const T *x, const T *w, const T *b, int activation, const ConvShape *s) {
+    NAME(Depthwise) d = {.s = s, .y = y, .x = x, .w = w, .b = b, .activation = activation};
     return NAME(run_depthwise)(&d);
 }
 

@@ -5,7 +5,7 @@ typedef struct {
     T *y;
     const T *x, *w, *b;
     T *packed;
-    int failed;
+    int activation, failed;
 } NAME(Direct);
 
 /* Weights of family f, group g, outputs first ... first+mr-1 as the tile reads them: [tap][mr]. */
@@ -91,14 +91,14 @@ static void NAME(run_panels)(const NAME(Direct) * d, const Family *f, T *rows, c
     int64_t plane = s->out_h * s->out_w, distance = s->rows * s->copy.width + SLACK;
     int64_t elements = (count - 1) * s->copy.width + s->columns;
     T *y = d->y + ((image * s->groups + group) * s->outputs + output) * plane;
-    if (s->straight) {
-        NAME(run_strips)(y + first * s->out_w, plane, elements, copy, d, f, group, begin, end,
-                         elements);
-        return;
-    }
-    NAME(run_strips)(rows, distance, distance, copy, d, f, group, begin, end, elements);
-    for (int64_t m = 0; m < after - output; m++)
+    T *to = s->straight ? y + first * s->out_w : rows;
+    NAME(run_strips)(to, s->straight ? plane : distance, s->straight ? elements : distance, copy, d,
+                     f, group, begin, end, elements);
+    for (int64_t m = 0; m < after - output && !s->straight; m++)
         NAME(put_rows)(y + m * plane, rows + m * distance, first, count, s, f);
+    Finish finish = {.activation = d->activation};
+    if (finish.activation)
+        NAME(gemm_finish)(&finish, after - output, count * s->out_w, y + first * s->out_w, plane);
 }
 
 /* The image itself where the copy would be the same and may be read beyond its end. */
@@ -143,10 +143,10 @@ static void NAME(direct_chunks)(void *context, int64_t begin, int64_t end) {
     }
 }
 
-static int NAME(run_sweep)(T *y, const T *x, const T *w, const T *b, Sweep *s) {
+static int NAME(run_sweep)(T *y, const T *x, const T *w, const T *b, int activation, Sweep *s) {
     s->copy_elements = cut_sweep(s, sizeof(T));
     if (s->copy_elements < 0 || place_taps(s)) return -1;
-    NAME(Direct) d = {.s = s, .y = y, .x = x, .w = w, .b = b};
+    NAME(Direct) d = {.s = s, .y = y, .x = x, .w = w, .b = b, .activation = activation};
     int64_t taps = s->copy.channels * s->k * s->l;
     d.packed = workspace(2, (taps * s->groups * s->panels * s->mr + SLACK) * sizeof(T));
     T *zeros = b ? NULL : workspace(4, s->groups * s->outputs * sizeof(T));
@@ -159,12 +159,13 @@ static int NAME(run_sweep)(T *y, const T *x, const T *w, const T *b, Sweep *s) {
     return d.failed;
 }
 
-int NAME(conv_direct)(T *y, const T *x, const T *w, const T *b, const ConvShape *s) {
+int NAME(conv_direct)(T *y, const T *x, const T *w, const T *b, int activation,
+                      const ConvShape *s) {
     Sweep sweep = forward_sweep(s);
-    return NAME(run_sweep)(y, x, w, b, &sweep);
+    return NAME(run_sweep)(y, x, w, b, activation, &sweep);
 }
 
 int NAME(conv_input_grad_direct)(T *gx, const T *g, const T *w, const ConvShape *s) {
     Sweep sweep = input_grad_sweep(s);
-    return NAME(run_sweep)(gx, g, w, NULL, &sweep);
+    return NAME(run_sweep)(gx, g, w, NULL, KEEP, &sweep);
 }

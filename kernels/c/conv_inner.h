@@ -3,6 +3,7 @@
 
 #include "common.h"
 #include "conv.h"
+#include "gemm_inner.h"
 
 /* Images as the kernels read them: with their padding, rows split by the stride.
  *
@@ -47,14 +48,29 @@ int conv_weight_grad_few_f32(float *gw, const float *x, const float *g, const Co
 int conv_weight_grad_few_f64(double *gw, const double *x, const double *g, const ConvShape *s);
 
 /* 0, -1 without memory, 1 if the direct way has to be taken: a result is not finite. */
-int winograd(float *y, const float *x, const float *w, const float *b, const ConvShape *s);
+int winograd(float *y, const float *x, const float *w, const float *b, int activation,
+             const ConvShape *s);
 int winograd_input_grad(float *gx, const float *g, const float *w, const ConvShape *s);
+int winograd_weight_grad(float *gw, const float *x, const float *g, const ConvShape *s);
 
 /* Groups of one channel (conv_depthwise.c). */
 int depthwise_fits(const ConvShape *s);
-int depthwise_f32(float *y, const float *x, const float *w, const float *b, const ConvShape *s);
-int depthwise_f64(double *y, const double *x, const double *w, const double *b, const ConvShape *s);
+int depthwise_f32(float *y, const float *x, const float *w, const float *b, int activation,
+                  const ConvShape *s);
+int depthwise_f64(double *y, const double *x, const double *w, const double *b, int activation,
+                  const ConvShape *s);
 int depthwise_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s);
 int depthwise_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s);
 int depthwise_weight_grad_f32(float *gw, const float *x, const float *g, const ConvShape *s);
 int depthwise_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s);
+
+/* Small images, the batch in the lanes (conv_batch.c); 1 as of winograd. */
+int conv_batch_fits(const ConvShape *s);
+int conv_batch_f32(float *y, const float *x, const float *w, const float *b, int activation,
+                   const ConvShape *s);
+int conv_batch_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s);
+int conv_batch_weight_grad_f32(float *gw, const float *x, const float *g, const ConvShape *s);
+int conv_batch_f64(double *y, const double *x, const double *w, const double *b, int activation,
+                   const ConvShape *s);
+int conv_batch_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s);
+int conv_batch_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s);

@@ -14,7 +14,7 @@ INLINE void F(finish_rows)(const Finish *finish, int64_t m, int64_t n, REAL *c, 
                            const int f) {
     const REAL *row_bias = finish->row_bias, *column_bias = finish->column_bias;
     for (int64_t i = 0; i < m; i++, c += ldc) {
-        const REAL b = row_bias ? row_bias[i] : 0;
+        const REAL b = row_bias ? row_bias[i] : -0.0; /* 0 would change -0 */
         int64_t j = 0;
         for (; j + LANES <= n; j += LANES)
             *(VECU *)(c + j) =
@@ -23,7 +23,7 @@ INLINE void F(finish_rows)(const Finish *finish, int64_t m, int64_t n, REAL *c, 
             REAL x[LANES] = {0}, y[LANES] = {0};
             memcpy(x, c + j, sizeof(REAL) * (n - j));
             if (column_bias) memcpy(y, column_bias + j, sizeof(REAL) * (n - j));
-            *(VECU *)x = F(finish_vector)(*(VECU *)x, b, y, f);
+            *(VECU *)x = F(finish_vector)(*(VECU *)x, b, column_bias ? y : NULL, f);
             memcpy(c + j, x, sizeof(REAL) * (n - j));
         }
     }

@@ -22,6 +22,7 @@
 #include "conv_sweep_inner.h"
 #include "pool_inner.h"
 #include "transpose_inner.h"
+#include "winograd_points_inner.h"
 #include "workspace_inner.h"
 
 #define T float
@@ -33,9 +34,7 @@
 #include "conv_copy_inner.h"
 #include "conv_tile_inner.h"
 
-enum { POINTS = 36, GROUP = 16, BLOCK = 48, PANEL = FEWER_OUTPUTS };
-typedef float Lanes __attribute__((vector_size(64), may_alias));
-typedef float LanesAnywhere __attribute__((vector_size(64), may_alias, aligned(4)));
+enum { BLOCK = 48, PANEL = FEWER_OUTPUTS };
 
 typedef struct {
     int64_t n, channels, outputs, h, w, oh, ow, top, left; /* of the convolution done here */
@@ -46,7 +45,7 @@ typedef struct {
     float *y, *u, *v;
     const float *zeros;
     int32_t *offset;
-    int failed, strange;
+    int activation, failed, strange;
 } Winograd;
 
 #include "winograd_transform_inner.h"
@@ -228,10 +227,12 @@ static int run(Winograd *d) {
     return d->failed ? -1 : d->strange;
 }
 
-int winograd(float *y, const float *x, const float *w, const float *b, const ConvShape *s) {
+int winograd(float *y, const float *x, const float *w, const float *b, int activation,
+             const ConvShape *s) {
     Winograd d = {.n = s->n, .channels = s->c, .outputs = s->o, .h = s->h, .w = s->w, .oh = s->oh,
                   .ow = s->ow, .top = s->top, .left = s->left, .w_output = s->c * 9,
-                  .w_channel = 9, .x = x, .weights = w, .b = b, .y = y};
+                  .w_channel = 9, .x = x, .weights = w, .b = b, .y = y,
+                  .activation = activation};
     return run(&d);
 }
 

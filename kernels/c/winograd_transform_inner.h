@@ -1,15 +1,7 @@
 /* The transforms of winograd.c on 16 tiles or outputs at a time, one in each lane. */
+#pragma once
 
-/* B' x of six numbers. */
-INLINE void transform_six(Lanes t[6], Lanes x0, Lanes x1, Lanes x2, Lanes x3, Lanes x4, Lanes x5) {
-    Lanes a = x4 - 4 * x2, b = x3 - 4 * x1, c = x4 - x2, d = 2 * (x3 - x1);
-    t[0] = 4 * x0 - 5 * x2 + x4;
-    t[1] = a + b;
-    t[2] = a - b;
-    t[3] = c + d;
-    t[4] = c - d;
-    t[5] = 4 * x1 - 5 * x3 + x5;
-}
+#include "winograd_points_inner.h"
 
 /* columns[j], j < 6: element j of the rows of 16 tiles; each row is read to its eighth element. */
 INLINE void load_columns(Lanes columns[8], const float *planes, const int64_t *at) {
@@ -75,17 +67,6 @@ static void gather_taps(const Winograd *d, float taps[][GROUP], int64_t first, i
         }
 }
 
-/* G w of three numbers. */
-INLINE void transform_three(Lanes t[6], Lanes w0, Lanes w1, Lanes w2) {
-    Lanes even = w0 + w2, far = w0 + 4 * w2;
-    t[0] = w0 * 0.25f;
-    t[1] = (even + w1) * (-1 / 6.0f);
-    t[2] = (even - w1) * (-1 / 6.0f);
-    t[3] = (far + 2 * w1) * (1 / 24.0f);
-    t[4] = (far - 2 * w1) * (1 / 24.0f);
-    t[5] = w2;
-}
-
 /* u[panel][point] = G w G' of 16 outputs and one channel; points are `step` apart. */
 static void transform_weight(float *u, int64_t step, int64_t outputs, float taps[9][GROUP]) {
     Lanes down[6], points[6][3], across[6];
@@ -103,15 +84,6 @@ static void transform_weight(float *u, int64_t step, int64_t outputs, float taps
     }
 }
 
-/* A' m of six numbers. */
-INLINE void transform_back(Lanes r[4], Lanes m0, Lanes m1, Lanes m2, Lanes m3, Lanes m4, Lanes m5) {
-    Lanes near = m1 + m2, far = m3 + m4, odd = m1 - m2, wide = m3 - m4;
-    r[0] = m0 + near + far;
-    r[1] = odd + 2 * wide;
-    r[2] = near + 4 * far;
-    r[3] = odd + 8 * wide + m5;
-}
-
 /* Results of one tile, at most 4 x 4 of them. */
 INLINE void put_tile(const Winograd *d, const float *results, int64_t tile, int64_t output) {
     int64_t row = tile / d->across, image = row / d->down;
@@ -125,7 +97,8 @@ INLINE void put_tile(const Winograd *d, const float *results, int64_t tile, int6
             for (int64_t j = 0; j < columns; j++) to[i * d->ow + j] = results[4 * i + j];
 }
 
-/* y = A' m A + b of 16 tiles from `first` on, for one output. Returns whether one is not finite. */
+/* y = f(A' m A + b) of 16 tiles from `first` on, for one output. Returns whether one of A' m A is
+   not finite. */
 static int put_tiles(const Winograd *d, const float *m, int64_t step, int64_t output,
                      int64_t first) {
     Lanes points[6][4], r[4], results[16];
@@ -147,6 +120,8 @@ static int put_tiles(const Winograd *d, const float *m, int64_t step, int64_t ou
             strange += r[i] * 0;
         }
     }
+    Finish finish = {.activation = d->activation};
+    if (finish.activation) gemm_finish_f32(&finish, 1, 256, (float *)results, 256);
     transpose_16(tiles[0], 16, (const float *)results, 16);
     int64_t count = MIN(GROUP, d->tiles - first);
     for (int64_t t = 0; t < count; t++) put_tile(d, tiles[t], first + t, output);
