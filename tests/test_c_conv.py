@@ -206,6 +206,16 @@ def test_not_a_number_stays_in_its_weights(rng: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinity_meets_the_border_of_small_images(dtype: str, rng: Any) -> None:
+    x_shape, w_shape, geometry = NAMED["small images"]
+    arguments = operands(rng, x_shape, w_shape, geometry, dtype)
+    arguments["conv"][1][3, 2, 0, 0] = arguments["conv_weight_grad"][1][4, 5, 0, 1] = np.inf
+    for name in METHODS:
+        got, expected = (run(e, name, arguments[name], geometry) for e in (C, PYTHON))
+        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("at", [(0, 24), (0, 17), (9, 10)])
 def test_infinity_stays_in_its_products(at: Any, dtype: str, rng: Any) -> None:
     """Rows of 21 products: the last vector goes back over places that must not count again."""
