@@ -5,10 +5,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .base import Backend
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
+
+if TYPE_CHECKING:
+    from .ceilings import Ceilings
 
 PATHS = {
     "python": "etude.backends.python_backend:PythonBackend",
@@ -58,3 +62,11 @@ def available() -> dict[str, str | None]:
         else:
             reasons[name] = None
     return reasons
+
+
+@cache
+def ceilings() -> Ceilings:
+    """What this machine can do at most, measured when first asked for, in two seconds."""
+    from .ceilings import measure
+
+    return measure()

@@ -8,9 +8,11 @@ from math import exp, log
 from time import perf_counter
 from typing import Any
 
+from etude.backends.ceilings import Ceilings, measure
+
 from .case import Case, Work, largest_error, results, wide
 from .cases import CASES, FAMILIES
-from .ceilings import Ceilings, measure
+from .ceilings import table as ceilings_table
 from .options import Options
 from .players import Player, etude_player, peer
 from .report import Cell, Table
@@ -37,8 +39,9 @@ def run(options: Options) -> Iterator[Table]:
     """One table for each family. Whoever computes something else is not timed."""
     players = [etude_player(name) for name in options.backends]
     players += [peer(name, options.threads) for name in options.peers]
-    ceilings = measure(options.say)
-    yield ceilings.table()
+    options.say("measuring the machine's ceilings")
+    ceilings = measure()
+    yield ceilings_table(ceilings)
     chosen = [case for case in CASES if options.wants(case.name, case.family)]
     for family in FAMILIES:
         table = Table(f"{family}: {threads(options)}", columns(options))

@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 
 import etude
+from etude.backends import ceilings
+from etude.backends.ceilings import Ceilings
 from etude.bench import __main__ as command
-from etude.bench import ceilings, goals, ops, timing
+from etude.bench import goals, ops, timing
 from etude.bench.case import Case
 from etude.bench.cases import CASES
-from etude.bench.ceilings import Ceilings
+from etude.bench.ceilings import table
 from etude.bench.options import Options, named
 from etude.bench.report import Table
 
@@ -35,7 +37,7 @@ def small_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(timing, name, 0.0)
     monkeypatch.setattr(timing, "others", lambda: 0.0)
     monkeypatch.setattr(ops, "AT_ONCE", 0.0)
-    monkeypatch.setattr(ops, "measure", lambda say: FAKE)
+    monkeypatch.setattr(ops, "measure", lambda: FAKE)
     small = [replace(case, sizes=case.small) for case in CASES if case.name in NAMES]
     monkeypatch.setattr(ops, "CASES", small)
 
@@ -162,13 +164,13 @@ def test_ceilings_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceilings, "SECONDS", 1e-6)
     monkeypatch.setattr(ceilings, "REPEATS", 1)
     monkeypatch.setattr(ceilings, "SIZES", (1 << 19, 1 << 20))
-    here = ceilings.measure(lambda _: None)
+    here = ceilings.measure()
     estimate = ceilings.by_numpy()
     for found in (here, estimate):
         assert found.flops > 1e8
         assert [size for size, _ in found.bytes] == [1 << 19, 1 << 20]
         assert all(speed > 1e7 for _, speed in found.bytes)
-        assert "measured by" in found.table().remarks[0]
+        assert "measured by" in table(found).remarks[0]
     assert "NumPy, an estimate" in estimate.by
 
 
@@ -178,7 +180,7 @@ def test_without_the_c_kernels_numpy_stands_in(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(ceilings, "best_build", unavailable)
     monkeypatch.setattr(ceilings, "by_numpy", lambda: FAKE)
-    assert ceilings.measure(lambda _: None) is FAKE
+    assert ceilings.measure() is FAKE
 
 
 def record(case: str, ratio: float, by: str = "c", peer: str = "torch") -> dict[str, Any]:

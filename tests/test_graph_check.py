@@ -10,7 +10,9 @@ from recorded_cases import program_of
 
 from etude.backends.base import RANDOM, Backend, Constant, Expression, Register, Step, Value
 from etude.framework.graph.check import TAKES, infer, parameters, refusal
+from etude.framework.graph.cost import label, operations, traffic
 from etude.framework.graph.forms import FORMS, Misfit
+from etude.framework.graph.program import flops, spec
 from etude.framework.graph.rules import RULES
 
 IN_PLACE = {"put_strided", "assign", "sgd_step", "sgd_steps", "adam_step", "adam_steps"}
@@ -23,7 +25,7 @@ def v(*shape, dtype="float32", number=0):
     return Value(number, shape, dtype)
 
 
-def test_every_recorded_instruction_passes_and_has_the_inferred_results():
+def test_every_recorded_instruction_passes_with_the_inferred_results_and_its_op_s_cost():
     seen = set()
     for case in CASES:
         for dtype in case.dtypes:
@@ -33,6 +35,9 @@ def test_every_recorded_instruction_passes_and_has_the_inferred_results():
                 seen.add(i.method)
                 found = infer(i.method, i.arguments[: len(parameters(i.method))])
                 assert found == [(r.shape, r.dtype) for r in i.outputs], (case.name, str(i))
+                if i.op is not None:
+                    specs = [[spec(x) for x in part] for part in (i.inputs, i.outputs)]
+                    assert flops(i) == i.op.flops(*specs), (case.name, str(i))
     assert len(seen) > 50
 
 
@@ -197,3 +202,23 @@ def test_wrong_gradients_of_convolution():
         infer("conv_input_grad", (v(2, 6, 7), v(6, 4, 3), (2, 4, 8), *CONV.values()))
     with pytest.raises(Misfit, match="a bias"):
         infer("conv", (v(2, 4, 8), v(6, 4, 3), v(4), *CONV.values()))
+
+
+def test_cost_of_what_ops_do_not_call():
+    assert operations("fused", (SQUARE, [v(6)], (6,)), [(6,)]) == 6
+    assert operations("sgd_steps", ([v(6), v(2)],), [(6,), (2,)]) == 80
+    assert operations("linear", (v(2, 3), v(4, 3), v(4), "relu"), [(2, 4)]) == 8 * 8
+    assert operations("normal", (0, 0, (5,), "float32"), [(5,)]) == 50
+
+
+def test_a_part_moves_as_much_as_it_has():
+    assert traffic("gather", [4000, 16], [40]) == 96
+    assert traffic("scatter_add", [40, 16], [4000]) == 4056
+    assert traffic("reshape", [40], [40]) == 0
+    assert traffic("binary", [40, 40], [40]) == 120
+
+
+def test_labels_say_which_function():
+    assert label("binary", ("add", v(2), 1.0)) == "binary add"
+    assert label("fused", (SQUARE, [v(2)], (2,))) == "fused mul"
+    assert label("conv", (v(2),)) == "conv"

@@ -18,6 +18,7 @@ from ..autograd import tick
 from ..dtypes import DTYPES, DType
 from ..errors import ArgumentError, BackendMismatch, ShapeError, fail
 from ..ops.sampling import default_generator
+from .cost import operations
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -37,13 +38,9 @@ def spec(v: Value) -> tuple[Shape, DType]:
 
 
 def flops(instruction: Instruction) -> int:
-    """Floating-point operations of one instruction, as its op counts them."""
-    if instruction.op is None:  # an optimizer's step, or random numbers
-        return 10 * sum(prod(v.shape or ()) for v in instruction.results)
-    found: int = instruction.op.flops(
-        [spec(v) for v in instruction.inputs], [spec(v) for v in instruction.outputs]
-    )
-    return found
+    """Floating-point operations of one instruction; see cost.py."""
+    made = [spec(v)[0] for v in instruction.results]
+    return operations(instruction.method, instruction.arguments, made)
 
 
 def traffic(instruction: Instruction) -> int:
