@@ -21,6 +21,7 @@ from .c_recurrent import CRecurrent
 from .c_reduce import CReduce
 from .c_softmax import CSoftmax
 from .c_unfold import CUnfold
+from .program import Loadable, Runner
 from .tier1 import Buffer, Shape
 
 
@@ -68,6 +69,16 @@ class CBackend(
 
     def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
         return arena.part(offset, shape, dtype)
+
+    def load(self, program: Loadable) -> Runner:
+        """The program as one list of C calls (c_tape.py)."""
+        from .c_tape import Tape
+        from .c_tape_write import Untapeable
+
+        try:
+            return Tape(self, program)
+        except Untapeable:
+            return super().load(program)
 
     def set_threads(self, threads: int) -> None:
         lib.pool_set_threads(threads)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,37 @@ def prototypes() -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
+def trampolines() -> str:
+    """For each kernel a C function that takes its arguments from a tape's words (tape.c).
+
+    The table of these, and for each its name and signature: v, i or p for what it returns (nothing,
+    a status, a pointer), then for each argument p for a pointer to what it writes, r for one to
+    what it only reads, t for a table of pointers, i for an integer, d for a float.
+    """
+    text = re.sub(r"/\*.*?\*/", "", prototypes(), flags=re.DOTALL)
+    found = re.findall(r"^(void \*|void |int |int64_t )(\w+)\(([^)]*)\);", text, re.MULTILINE)
+    lines, names, signatures = ['#include "tape_inner.h"'], [], []
+    for result, name, given in found:
+        kinds = [kind_of(a) for a in given.split(",") if a.strip() != "void"]
+        fields = {"i": "i", "d": "d"}
+        words = ", ".join(f"w[{k}].{fields.get(kind, 'p')}" for k, kind in enumerate(kinds))
+        body = f"return {name}({words});" if result[0] == "i" else f"{name}({words}); return 0;"
+        lines.append(f"static int64_t call_{name}(const Word *w) {{ {body} }}")
+        names.append(f"call_{name}")
+        returned = "p" if "*" in result else result[0]
+        signatures.append(f'"{name}:{returned}{"".join(kinds)} "')
+    lines.append(f"Call *const TAPE_CALLS[] = {{{', '.join(names)}}};")
+    lines.append("const char TAPE_SIGNATURES[] =\n" + "\n".join(signatures) + ";")
+    return "\n".join(lines)
+
+
+def kind_of(argument: str) -> str:
+    """The letter of one argument of a prototype, as `trampolines` says."""
+    if "*" in argument:
+        return "t" if argument.count("*") > 1 else "r" if "const" in argument else "p"
+    return "d" if re.match(r"\s*(const )?(double|float)\b", argument) else "i"
+
+
 def ffi_for(isa: str) -> FFI:
     """The FFI of one instruction set: module etude.kernels.c._<isa>."""
     ffi = FFI()
@@ -58,7 +90,7 @@ def ffi_for(isa: str) -> FFI:
     names = ["common.h", *(p.name for p in family_headers())]
     ffi.set_source(
         f"etude.kernels.c._{isa}",
-        "\n".join(f'#include "{name}"' for name in names),
+        "\n".join([*(f'#include "{name}"' for name in names), trampolines()]),
         sources=[str(p.relative_to(ROOT)) for p in sorted(FOLDER.glob("*.c"))],
         depends=[str(p.relative_to(ROOT)) for p in sorted(FOLDER.glob("*.h"))],
         include_dirs=[str(FOLDER.relative_to(ROOT))],

@@ -47,6 +47,7 @@ static _Atomic int threads = 1; /* that take part */
 static int started;             /* workers that exist; only the loop's owner reads or writes it */
 static atomic_flag owned = ATOMIC_FLAG_INIT;
 static _Atomic int asleep;
+static _Atomic int kept_awake; /* by how many callers */
 static pthread_mutex_t bedroom = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t alarm_clock = PTHREAD_COND_INITIALIZER;
 #ifdef __linux__
@@ -94,7 +95,7 @@ static void work(uint32_t generation, int number) {
     }
 }
 
-/* Wait until the generation differs from `last`: look for a while, then sleep. */
+/* Wait until the generation differs from `last`: look for a while, then sleep, unless kept awake. */
 static uint32_t wait_for_loop(uint32_t last) {
     int64_t end = now_ns() + SPIN_NS;
     for (int look = 1;; look++) {
@@ -104,7 +105,8 @@ static uint32_t wait_for_loop(uint32_t last) {
             pause_briefly();
         } else {
             sched_yield();
-            if (now_ns() > end) break;
+            if (atomic_load_explicit(&kept_awake, memory_order_relaxed)) end = now_ns() + SPIN_NS;
+            else if (now_ns() > end) break;
         }
     }
     pthread_mutex_lock(&bedroom);
@@ -169,6 +171,7 @@ static void start_workers(int wanted) {
 void forget_workers(void) {
     started = 0;
     atomic_store(&asleep, 0);
+    atomic_store(&kept_awake, 0);
     atomic_store(&board, 0);
     atomic_flag_clear(&owned);
     pthread_mutex_init(&bedroom, NULL);
@@ -208,6 +211,8 @@ void parallel_for(Task task, void *context, int64_t count, int64_t grain) {
         look % LOOKS_PER_YIELD ? pause_briefly() : (void)sched_yield();
     atomic_flag_clear(&owned);
 }
+
+void pool_stay_awake(int change) { atomic_fetch_add(&kept_awake, change); }
 
 void pool_set_threads(int wanted) { atomic_store(&threads, MAX(1, MIN(wanted, MOST_THREADS))); }
 

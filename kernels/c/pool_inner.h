@@ -12,3 +12,6 @@
 typedef void (*Task)(void *context, int64_t begin, int64_t end);
 
 void parallel_for(Task task, void *context, int64_t count, int64_t grain);
+
+/* 1: from now on workers that are awake stay so; -1: until here. Calls nest. */
+void pool_stay_awake(int change);
