@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from .axes import merged_axes
 from .c_elementwise import BINARY, TYPES, UNARY
 from .c_library import ffi, lib
 from .c_memory import ITEMSIZE
@@ -35,20 +36,6 @@ VECTOR |= {"softplus_grad", "gelu_grad"}
 LIBRARY = {"exp2", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh"}
 LIBRARY |= {"asinh", "acosh", "atanh", "erfinv", "lgamma", "digamma", "floor_divide", "remainder"}
 LIBRARY |= {"fmod", "pow", "atan2", "hypot"}
-
-
-def merged_axes(shape: Shape, shapes: tuple[Shape, ...]) -> list[tuple[int, list[int]]]:
-    """Sizes of axes with each operand's stride, 0 where it repeats; neighbours alike are one."""
-    padded = [(1,) * (len(shape) - len(own)) + own for own in shapes]
-    merged: list[tuple[int, list[int]]] = []
-    for axis, size in enumerate(shape):
-        if size == 1:
-            continue
-        strides = [prod(own[axis + 1 :]) if own[axis] > 1 else 0 for own in padded]
-        if merged and merged[-1][1] == [size * stride for stride in strides]:
-            size *= merged.pop()[0]
-        merged.append((size, strides))
-    return merged or [(1, [1] * len(shapes))]
 
 
 def cost(step: Step, dtype: str) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from .base import Backend
 from .numpy_conv import NumpyConv
 from .numpy_functions import BINARY, UNARY, enter_quiet, leave_quiet, quietly, select
+from .numpy_fused import NumpyFused
 from .numpy_memory import LARGE, keep_freed_memory, room
 from .numpy_norm import NumpyNorm
 from .numpy_optim import NumpyOptim
@@ -38,6 +39,7 @@ FEW = 1 << 10  # elements, up to which np.where is faster than bits
 
 class NumpyBackend(
     NumpyConv,
+    NumpyFused,
     NumpyNorm,
     NumpyPool,
     NumpySoftmax,

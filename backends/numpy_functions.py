@@ -143,12 +143,17 @@ def _sigmoid_grad(g: Any, y: Any, out: Any = None) -> Any:
     return np.multiply(g * y, 1 - y, out=out)
 
 
+def _array(x: Any, other: Any) -> Any:
+    """x, which may be a plain number beside `other`, as an array."""
+    return x if isinstance(x, np.ndarray) else np.asarray(x, other.dtype)
+
+
 def _softplus_grad(g: Any, x: Any, out: Any = None) -> Any:
-    return np.multiply(g, _sigmoid(np.asarray(x), None), out=out)
+    return np.multiply(g, _sigmoid(_array(x, g), None), out=out)
 
 
 def _gelu_grad(g: Any, x: Any, out: Any = None) -> Any:
-    x = np.asarray(x)
+    x = _array(x, g)
     density = np.exp(x * x * -0.5) * x.dtype.type(1 / math.sqrt(2 * math.pi))
     return np.multiply(g, _normal_cdf(x) + x * density, out=out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -153,6 +154,40 @@ CHAIN = Expression(
 )
 
 
+LARGE = [  # the inputs' shapes; blocks, rows and threads meet their ends in each
+    [(300_001,), (300_001,)],
+    [(300_001,), ()],
+    [(3001, 10), (10,)],
+    [(3001, 10), (3001, 1)],
+    [(90, 1, 333), (77, 1)],
+    [(8, 33, 17, 19), (33, 1, 1)],
+    [(2, 1, 300, 301), (3, 300, 1)],
+    [(1, 5000), (40, 1)],
+    [(2_200_000,), (2_200_000,)],
+]
+
+
+@pytest.mark.parametrize("shapes", LARGE, ids=str)
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "python"])
+def test_large_arrays_in_blocks(backend: str, shapes: Any) -> None:
+    steps = (
+        Step("binary", "mul", (r0, r1), "float32"),
+        Step("unary", "sigmoid", (r1,), "float32"),
+        Step("binary", "gt", (r2, Constant(0.1)), "bool"),
+        Step("where", "where", (Register(4), r3, r2), "float32"),
+        Step("cast", "float64", (Register(5),), "float64"),
+        Step("binary", "add", (r0, Register(5)), "float32"),
+    )
+    e = Expression(("float32", "float32"), steps, (3, 4, 6, 7))
+    engine, shape = etude.backends.get(backend), np.broadcast_shapes(*shapes)
+    inputs = buffers(engine, e.inputs, shapes)
+    expected = one_by_one(engine, e, inputs, shape)
+    same([values(engine, y) for y in engine.fused(e, inputs, shape)], expected)
+    if shapes[0] == shape:
+        outs = [None, None, None, inputs[0]]
+        same([values(engine, y) for y in engine.fused(e, inputs, shape, outs)], expected)
+
+
 @pytest.mark.parametrize("name", ["sum", "prod", "max", "min"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1), (0, 2), (0, 1, 2)])
@@ -184,20 +219,53 @@ def test_a_reduction_may_follow(backend: str, axes: Any, dtype: str, name: str) 
         assert got[1] is out
 
 
-@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_threads_change_nothing(backend: str, axes: Any) -> None:
+WHOLE_SUMS = [*product(WHOLE[:2], ("sum", "prod", "max")), ("bool", "any"), ("bool", "all")]
+FOLDED = [  # shape and axes: rows, many at once or in pieces; columns, in bands and pieces; both
+    ((30_011, 10), (1,)),
+    ((3, 50_021), (1,)),
+    ((40, 1500), (1,)),
+    ((30_011, 10), (0,)),
+    ((300, 2111), (0,)),
+    ((9, 33, 17, 19), (0, 2, 3)),
+    ((9, 33, 17, 19), (1, 3)),
+    ((90_001,), (0,)),
+    ((3, 1, 700), (1,)),
+]
+
+
+@pytest.mark.parametrize("shape, axes", FOLDED, ids=str)
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "python"])
+def test_reductions_are_the_same_for_any_threads(backend: str, shape: Any, axes: Any) -> None:
     engine = etude.backends.get(backend)
-    shape = (30, 21) if backend == "python" else (300, 2111)
-    inputs = buffers(engine, CHAIN.inputs, (shape, shape[1:]))
-    e = Expression(CHAIN.inputs, CHAIN.steps, (4,), ("sum", axes))
-    x = engine.binary("mul", engine.where(engine.unary("isfinite", inputs[0]), inputs[0], 0.0), 1.5)
-    b = engine.where(engine.unary("isfinite", inputs[1]), inputs[1], 0.0)
+    e = Expression(CHAIN.inputs, CHAIN.steps, (3, 4), ("sum", axes))
+    numbers = np.random.default_rng(0).standard_normal(shape).astype("float32")
+    x = engine.from_host(memoryview(numbers), shape, "float32")
+    row = engine.full(shape[-1:], -0.3, "float32")
     results = []
     for threads in (1, 2):
         engine.set_threads(threads)
-        results.append(values(engine, engine.fused(e, [x, b], shape)[0]).tobytes())
-    assert results[0] == results[1]
+        results.append([values(engine, y) for y in engine.fused(e, [x, row], shape)])
+    engine.set_threads(etude.get_num_threads())
+    same(*results)
+    chain = np.tanh(numbers.astype("float64") + 0.3)
+    np.testing.assert_allclose(results[0][0], chain, 1e-5, 1e-6)
+    np.testing.assert_allclose(results[0][1], np.sum(0.25 * chain, axes), 1e-4, 1e-3)
+
+
+@pytest.mark.parametrize("dtype, name", WHOLE_SUMS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whole_numbers_are_reduced_exactly(backend: str, dtype: str, name: str) -> None:
+    engine, shape = etude.backends.get(backend), (13, 300)
+    steps = (
+        Step("binary", "mul", (r0, Constant(9.0)), "float32"),
+        Step("cast", dtype, (r1,), dtype),
+    )
+    e = Expression(("float32",), steps, (2,), (name, (1,)))
+    numbers = np.random.default_rng(0).standard_normal(shape).astype("float32")
+    numbers[3] = 0
+    x = engine.from_host(memoryview(numbers), shape, "float32")
+    expected = engine.reduce(name, engine.cast(engine.binary("mul", x, 9.0), dtype), (1,))
+    same([values(engine, engine.fused(e, [x], shape)[0])], [values(engine, expected)])
 
 
 WRONG = [

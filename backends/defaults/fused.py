@@ -51,7 +51,8 @@ def call(backend: Tier1, step: Step, registers: Sequence[Buffer], out: Buffer = 
         registers[o.index] if isinstance(o, Register) else o.value for o in step.operands
     ]
     if step.kind == "where":
-        return backend.where(*operands, out=out)
+        condition, a, b = operands
+        return backend.where(condition, a, b, out)
     if step.kind == "cast":
         return backend.cast(operands[0], step.name, out)
     return getattr(backend, step.kind)(step.name, *operands, out)
