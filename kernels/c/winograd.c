@@ -198,14 +198,16 @@ static void output_tasks(void *context, int64_t begin, int64_t end) {
 
 /* Returns 0; 1 if a result is not finite and has to be computed directly; -1 without memory. */
 static int run(Winograd *d) {
-    enum { MANY_BLOCKS = 8, TILE_PART = 64 / PANEL, LEAST_PART = GROUP / PANEL, PART = 5 << 18 };
+    enum { MANY_BLOCKS = 8, TILE_PART = 64 / PANEL, LEAST_PART = GROUP / PANEL, PART = 5 << 18,
+           FEWEST_TASKS = 8 };
     d->across = (d->ow + 3) / 4, d->down = (d->oh + 3) / 4;
     d->tiles = d->n * d->down * d->across;
     d->blocks = (d->tiles + BLOCK - 1) / BLOCK;
     d->panels = (d->outputs + PANEL - 1) / PANEL;
     int many = d->blocks >= MANY_BLOCKS;
     int64_t part = PART / (POINTS * weight_step(d) * 4); /* whose weights stay in the cache */
-    d->part = many ? TILE_PART : MAX(LEAST_PART, MIN(part, TILE_PART) / LEAST_PART * LEAST_PART);
+    part = MIN(part, d->panels / FEWEST_TASKS) / LEAST_PART * LEAST_PART;
+    d->part = many ? TILE_PART : MAX(LEAST_PART, MIN(part, TILE_PART));
     d->part = MIN(d->panels, d->part);
     d->offset = workspace(3, (3 * d->channels + PANEL) * 4);
     if (!d->offset) return -1;

@@ -52,13 +52,13 @@ static void gather_taps(const Winograd *d, float taps[][GROUP], int64_t first, i
             transpose_16(taps[16 * k], GROUP, from + 16 * k, d->w_output);
         return;
     }
-    if (outputs == GROUP && d->turned) { /* outputs lie 9 apart */
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t k = 0; k < 9; k++)
-                for (int64_t o = 0; o < GROUP; o++)
-                    taps[9 * c + k][o] = from[c * d->w_channel + 8 - k + 9 * o];
-        return;
-    }
+    const float *limit = d->weights + d->outputs * d->channels * 9;
+    if (outputs == GROUP && d->turned) /* outputs lie 9 apart, and rows are read to 16 */
+        for (; channels && from + 9 * GROUP + GROUP <= limit; channels--, from += d->w_channel) {
+            float rows[GROUP][GROUP];
+            transpose_16(rows[0], GROUP, from, 9);
+            for (int64_t k = 0; k < 9; k++) memcpy(*taps++, rows[8 - k], sizeof rows[0]);
+        }
     for (int64_t c = 0; c < channels; c++)
         for (int64_t k = 0; k < 9; k++) {
             const float *tap = from + c * d->w_channel + (d->turned ? 8 - k : k);
