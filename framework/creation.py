@@ -22,13 +22,13 @@ from .shape import check_size
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_default: ContextVar[Backend | None] = ContextVar("backend", default=None)
+preferred: ContextVar[Backend | None] = ContextVar("backend", default=None)
 
 
 def as_backend(backend: Any = None) -> Backend:
     """A Backend from a name, a Backend, or None: `use_backend`'s, ETUDE_BACKEND's, or numpy."""
     if backend is None:
-        backend = _default.get() or os.environ.get("ETUDE_BACKEND") or "numpy"
+        backend = preferred.get() or os.environ.get("ETUDE_BACKEND") or "numpy"
     if isinstance(backend, Backend):
         return backend
     if not isinstance(backend, str):
@@ -48,11 +48,11 @@ def as_backend(backend: Any = None) -> Backend:
 def use_backend(backend: Any) -> Iterator[Backend]:
     """Make a backend the default for tensors created inside the context."""
     chosen = as_backend(backend)
-    token = _default.set(chosen)
+    token = preferred.set(chosen)
     try:
         yield chosen
     finally:
-        _default.reset(token)
+        preferred.reset(token)
 
 
 def default_backend() -> str:

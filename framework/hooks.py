@@ -9,9 +9,14 @@ Hook = Callable[..., Any]
 
 
 class Changes:
-    """Counts changes of modules: attributes, parts and hooks. An unchanged count means none."""
+    """Counts changes, so that who saw a count knows of none since while it stays.
 
-    count = 0
+    modules: of their attributes, parts and hooks. state: of a tensor's place in memory, and steps
+    of optimizers.
+    """
+
+    modules = 0
+    state = 0
 
 
 changes = Changes()
@@ -23,12 +28,12 @@ class Handle:
     def __init__(self, table: dict[Handle, Hook], hook: Hook) -> None:
         self.table = table
         table[self] = hook
-        changes.count += 1
+        changes.modules += 1
 
     def remove(self) -> None:
         """Take the hook out. A second call does nothing."""
         self.table.pop(self, None)
-        changes.count += 1
+        changes.modules += 1
 
     def __enter__(self) -> Handle:
         return self

@@ -13,6 +13,7 @@ from . import functional as F
 from . import tensor as _tensor
 from .capturing import capturing
 from .errors import ArgumentError, DTypeError, GradError, ShapeError, fail
+from .hooks import changes
 from .shape import check_place
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def replace(self: Tensor, op: str, new: Tensor) -> Tensor:
         capture.touch(self)
     self.buffer = new.buffer
     self.version = autograd.tick()
+    changes.state += 1
     return self
 
 

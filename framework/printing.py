@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import ceil, inf, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+from .capturing import capturing
 from .dtypes import DEFAULT, bool_, int64
 from .errors import EtudeError
 
@@ -28,6 +29,8 @@ def tensor_repr(t: Tensor) -> str:
     try:
         body = "[]" if empty else _body(t)
     except EtudeError:  # a symbolic tensor has no values yet
+        if capturing.get() is not None:
+            raise
         body, empty = "...", True
     if empty and (len(t.shape) != 1 or body == "..."):
         facts.append(f"size={t.shape}")

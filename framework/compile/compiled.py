@@ -22,7 +22,7 @@ from .discover import Found, discover
 from .entry import Entry
 from .passes import PASSES, stages
 from .recording import record_call
-from .signature import modes, opaque, signature
+from .signature import opaque, signature
 
 CAPACITY = 16  # recordings that a function keeps
 _lock = RLock()  # one recording at a time: it changes optimizers and gradients for a while
@@ -70,7 +70,7 @@ class Compiled:
         """A call for which there is no recording yet."""
         with _lock:
             self.misses += 1
-            found = discover(("fn", self.fn), ("state", self.state), *opaque(args, kwargs))
+            found = discover(("fn", self.fn), ("state", tuple(self.state)), *opaque(args, kwargs))
             backend = _backend(leaves, found)
             if isinstance(backend.observe, Watch) or self._warms_up(found):
                 return self.fn(*args, **kwargs)
@@ -96,9 +96,7 @@ class Compiled:
         self, key: Any, leaves: list[Tensor], args: Any, kwargs: Any, found: Found, backend: Backend
     ) -> Entry | None:
         """A new entry; None if the call was one like which there will be no other."""
-        before = modes(found.modules.values())
         recording = record_call(self.fn, args, kwargs, leaves, found, backend)
-        _check_modes(found, before)
         if recording.first_step:
             return None
         programs = [("recorded", recording.program)]
@@ -135,10 +133,15 @@ class Compiled:
         return explain(self.programs)
 
     def save(self, path: Any) -> Any:
-        """Write the newest recording, of an inference function, to a file; see load_program."""
-        from .archive import save_program
+        """Write the newest recording to a file, for `etude.load_program`. Returns the path.
 
-        return save_program(self.programs[0][1], path)
+        Raises ArgumentError if there is none yet, or if it does more than compute results from
+        arguments and weights: if it trains, draws random numbers or changes what it reads.
+        """
+        from .archive import save_recording
+
+        assert self.programs
+        return save_recording(self.entries[0].recording, path)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.fn, '__qualname__', type(self.fn).__name__)}>"
@@ -159,22 +162,6 @@ def _backend(leaves: list[Tensor], found: Found) -> Backend:
     for _, t in found.tensors.values():
         return t.backend
     return as_backend()
-
-
-def _check_modes(found: Found, before: Any) -> None:
-    """Raise if the function changed a mode or plain attribute of a module."""
-    after = modes(found.modules.values())
-    for (name, module), old, new in zip(found.modules.values(), before, after, strict=True):
-        values = dict(new)
-        for key, value in old:
-            if isinstance(value, tuple) and values.get(key) != value:
-                raise fail(
-                    ArgumentError,
-                    "compile",
-                    f"expected a function that leaves Python's values alone, got one that changes "
-                    f"{name}.{key} to {came(vars(module).get(key))}, which a replay would not; set "
-                    "it outside, or keep it in a tensor (register_buffer) and change that in place",
-                )
 
 
 def compile(

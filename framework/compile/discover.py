@@ -78,6 +78,15 @@ class Found:
     iterators: list[tuple[str, Any]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     seen: dict[int, Any] = field(default_factory=dict)  # holds what it names alive
+    inner: set[int] = field(default_factory=set)  # tensors of optimizers' state
+
+    def trained(self) -> list[Tensor]:
+        """The tensors that may want a gradient."""
+        return [
+            t
+            for key, (_, t) in self.tensors.items()
+            if t.dtype.is_floating_point and key not in self.inner
+        ]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -171,8 +180,9 @@ def _function(found: Found, f: FunctionType, named: frozenset[str]) -> None:
     for label in _globals(f.__code__):
         if label in f.__globals__:
             _fact(found, label, f.__globals__, label, f.__globals__[label], words)
-    _elements(found, f.__name__, f.__defaults__ or (), words)
-    _elements(found, f.__name__, f.__kwdefaults__ or {}, words)
+    for defaults in (f.__defaults__, f.__kwdefaults__):
+        if defaults:
+            _elements(found, f.__name__, defaults, words)
 
 
 def _fact(found: Found, name: str, place: Any, key: Any, value: Any, named: frozenset[str]) -> None:
@@ -253,3 +263,4 @@ def _optimizer(found: Found, name: str, optimizer: Optimizer) -> None:
         for key, value in state.items():
             if isinstance(value, Tensor):
                 found.tensors.setdefault(id(value), (f"{key} of {label}", value))
+                found.inner.add(id(value))

@@ -6,7 +6,9 @@ with what they were after the last replay, and looked at closely only where they
 
 from __future__ import annotations
 
-from operator import is_
+from collections.abc import Callable
+from sys import getrefcount
+from types import CellType
 from typing import Any
 
 from etude.backends.base import Backend, Buffer, Formula, Knob, Runner
@@ -17,12 +19,14 @@ from ..graph.program import Program, spec
 from ..hooks import changes
 from ..ops.sampling import default_generator
 from ..optim.optimizer import Optimizer
+from ..profiling.state import profiling
 from ..tensor import Tensor
 from .discover import Found
-from .gather import Recording
+from .gather import Owner, Recording
 from .passes.rewrite import IN_PLACE, writes
 from .signature import modes
 
+MINE = 4  # references to a gradient that the parameter, `left` and the loop have, and no other
 READS_INDICES = {"gather", "scatter_add", "check_range", "cross_entropy", "cross_entropy_grad"}
 
 
@@ -61,55 +65,54 @@ class Entry:
         self.recording, self.programs = recording, programs
         self.program = program = programs[-1][1]
         self.runner: Runner = backend.load(program)
-        self.modes, self.clock = modes(found.modules.values()), changes.count
-        self.facts = [(f, f.place, f.key, f.value) for f in found.facts]
+        self.modes, self.modules = modes(found.modules.values()), changes.modules
         self.names = [
-            (p, k, v) for _, p, k, v in self.facts if isinstance(p, dict) and k is not len
+            (f.place, f.key, f.value)
+            for f in found.facts
+            if isinstance(f.place, dict) and f.key is not len
         ]
-        self.rare = [f for f, p, k, _ in self.facts if not isinstance(p, dict) or k is len]
+        self.cells = [(f.place, f.value) for f in found.facts if isinstance(f.place, CellType)]
+        common = {id(place) for place, *_ in (*self.names, *self.cells)}
+        self.rare = [f for f in found.facts if id(f.place) not in common or f.key is len]
         self._remember_state(program, recording)
-        self._remember_numbers(program, found)
         self._remember_results(program, recording)
+        self.optimizers = [Kept(o) for _, o in found.optimizers.values()]
+        self.counts = [(k.owner, k.key, k.ahead) for k in program.counts]
+        bases = [b for knob, _ in recording.expected for b in _bases(knob)]
+        counted = {(id(owner), key) for owner, key, _ in self.counts}
+        once = {(id(b.owner), b.key): b for b in bases}
+        self.tested = [b for key, b in once.items() if key not in counted]
+        self.values = [b.read() for b in self.tested]
 
     def _remember_state(self, program: Program, recording: Recording) -> None:
-        slots = [s for s in program.state if not s.grad]
-        self.tensors = [s.tensor for s in slots]
-        self.kinds = [(t.shape, t.dtype, t.backend) for t in self.tensors]
-        self.last: list[Buffer] = []
-        self.places = recording.places
-        held = {id(t): i for i, t in enumerate(recording.inputs)}
-        self.order: list[tuple[Any, bool]] | None = None
-        if len(slots) != len(program.state):
-            self.order = [(held.get(id(s.tensor), s.tensor), s.grad) for s in program.state]
-        leaves = [t for _, t in self.found.tensors.values() if t.node is None]
-        self.flagged = [t for t in leaves if t.dtype.is_floating_point]
-        self.flags = [t.requires_grad for t in self.flagged]
-        self.own = {id(t) for t in leaves if t.requires_grad}
-        first = {id(v) for i in program.instructions if i.method in IN_PLACE for v in writes(i)}
-        self.moved = [s.tensor for s in slots if id(s.first) in first and s.tensor.requires_grad]
-        self.inplace = [i for i, s in enumerate(slots) if id(s.first) in first]
-
-    def _remember_numbers(self, program: Program, found: Found) -> None:
-        self.counts = [(k.owner, k.key, k.ahead) for k in program.counts]
-        self.counted = [owner[key] for owner, key, _ in self.counts]
-        taken = {(id(o), k) for o, k, _ in self.counts}
-        bases = [b for knob, _ in self.recording.expected for b in _bases(knob)]
-        self.bases = {(id(b.owner), b.key): b for b in bases}
-        self.bases = {k: b for k, b in self.bases.items() if k not in taken}
-        self.tested = [b.read() for b in self.bases.values()]
-        self.optimizers = [_Kept(o) for _, o in found.optimizers.values()]
+        self.slots = program.state
+        places = {id(t): i for i, t in enumerate(recording.inputs)}
+        self.owners: list[Owner] = [places.get(id(s.tensor), s.tensor) for s in self.slots]
+        self.kinds = [(s.tensor.shape, s.tensor.dtype, s.tensor.backend) for s in self.slots]
+        self.plain = not any(s.grad for s in self.slots)
+        self.state, self.given = -1, [s.first for s in self.slots]
+        first = {id(v) for i in program.instructions for v in writes(i)}
+        self.written = [i for i, s in enumerate(self.slots) if id(s.first) in first]
+        self.moved = [s.tensor for s in self.slots if id(s.first) in first]
+        self.moved = [t for t in self.moved if t.requires_grad]
+        leaves = [t for t in self.found.trained() if t.node is None]
+        self.flagged, self.flags = leaves, [t.requires_grad for t in leaves]
+        self.own = {id(t) for t in leaves}
+        self.memory: set[int] = set()  # of buffers that are written in place
 
     def _remember_results(self, program: Program, recording: Recording) -> None:
-        backend = self.backend
-        n = sum(how not in ("number", "late") for how, _ in recording.leaves)
-        self.specs = [(*spec(v), backend) for v in program.outputs]
-        at = n + len(recording.extras)
-        changed = program.changed
-        self.replaced = [(s, at + i) for i, s in enumerate(changed)]
-        positions = {id(s): i for i, s in enumerate(s for s in program.state if not s.grad)}
-        self.renewed = [(positions[id(s)], at + i) for i, s in enumerate(changed) if not s.grad]
+        self.specs = [(*spec(v), self.backend) for v in program.outputs]
+        at = len(program.outputs)
+        changed = [i for i, s in enumerate(self.slots) if s.last is not s.first]
+        self.replaced = [(i, at + n) for n, i in enumerate(changed)]
         at += len(changed)
-        self.grads = [(p, at + i, *spec(v)) for i, (p, v) in enumerate(program.grads)]
+        self.grads, self.first_grad = [p for p, _ in program.grads], at
+        self.left: dict[int, Any] = dict.fromkeys(
+            range(at, at + len(self.grads))
+        )  # of the last run
+        self.blocks = program.random_blocks
+        self.unusual = bool(recording.numbers or recording.before)
+        self.unusual |= any(how == "number" for how, _ in recording.leaves)
         self.ended = Node(Ended(), (), tick(), None, None)
         self.single = recording.leaves in ([("output", True)], [("output", False)])
         self.single = self.single and recording.build([self]) is self
@@ -118,105 +121,98 @@ class Entry:
     # whether it fits ----------------------------------------------------------------------------
     def ready(self, key: Any, leaves: list[Tensor]) -> list[Buffer] | None:
         """The buffers that a run is given, or None if the recording does not stand for the call."""
-        if key != self.key:
+        if key != self.key or not self._facts_hold():
             return None
-        for place, name, value in self.names:
-            if place.get(name) is not value and not self._facts_hold():
-                return None
-        for fact in self.rare:
-            if not fact.holds():
-                return None
-        if changes.count != self.clock:
-            clock = changes.count
+        if changes.modules != self.modules:
+            count = changes.modules
             if modes(self.found.modules.values()) != self.modes:
                 return None
-            self.clock = clock
-        given = [t.buffer for t in self.tensors]
-        if not self._state_holds(given, leaves):
-            return None
-        if [t.requires_grad for t in self.flagged] != self.flags:
-            return None
+            self.modules = count
         recording = self.recording
         for owner, there in recording.present:
             t = leaves[owner] if isinstance(owner, int) else owner
             if (t.grad is not None) is not there:
                 return None
-        if self.order is not None:
-            given = self._in_order(leaves)
-        for i in self.places:
-            given.append(leaves[i].buffer)
+        if (changes.state != self.state or not self.plain) and not self._look(leaves):
+            return None
+        if [t.requires_grad for t in self.flagged] != self.flags:
+            return None
+        for kept in self.optimizers:
+            if not kept.holds():
+                return None
+        if self.tested and [b.read() for b in self.tested] != self.values:
+            if not self._expected():
+                return None
+            self.values = [b.read() for b in self.tested]
+        if (recording.aliases or recording.identical) and not self._aliases_hold(leaves):
+            return None
+        given = self.given.copy()
+        for i in recording.places:
+            t = leaves[i]
+            buffer = t.buffer
+            if t.requires_grad and id(t) in self.own:
+                return None
+            if id(buffer) in self.memory and not recording.aliases:
+                return None
+            given.append(buffer)
         return given
 
     def _facts_hold(self) -> bool:
-        return all(f.holds() for f, _, _, _ in self.facts)
+        for place, key, value in self.names:
+            if place.get(key) is not value:
+                return all(f.holds() for f in self.found.facts)
+        for cell, value in self.cells:
+            if cell.cell_contents is not value:
+                return all(f.holds() for f in self.found.facts)
+        return all(fact.holds() for fact in self.rare)
 
-    def _state_holds(self, given: list[Buffer], leaves: list[Tensor]) -> bool:
-        recording = self.recording
-        if len(given) != len(self.last) or not all(map(is_, given, self.last)):
-            kinds = [(t.shape, t.dtype, t.backend) for t in self.tensors]
-            if kinds != self.kinds or not all(kept.holds() for kept in self.optimizers):
-                return False
-            self.last = list(given)
-        for kept in self.optimizers:
-            if not kept.holds():
-                return False
-        if [owner[key] for owner, key, _ in self.counts] != self.counted or [
-            b.read() for b in self.bases.values()
-        ] != self.tested:
-            if any(knob.read() != value for knob, value in recording.expected):
-                return False
-            self.counted = [owner[key] for owner, key, _ in self.counts]
-            self.tested = [b.read() for b in self.bases.values()]
-        return self._inputs_hold(given, leaves)
+    def _look(self, leaves: list[Tensor]) -> bool:
+        """Take the buffers of the state, if all of it is as it was recorded."""
+        state, given, kinds = changes.state, [], []
+        for owner, slot in zip(self.owners, self.slots, strict=True):
+            t: Any = leaves[owner] if isinstance(owner, int) else owner
+            t = t.grad if slot.grad else t
+            given.append(t.buffer)
+            kinds.append((t.shape, t.dtype, t.backend))
+        if kinds != self.kinds or not self._expected():
+            return False
+        self.given, self.state = given, state
+        self.memory = {id(given[i]) for i in self.written}
+        return True
 
-    def _inputs_hold(self, given: list[Buffer], leaves: list[Tensor]) -> bool:
-        recording = self.recording
-        for i, t in recording.identical:
-            if leaves[i] is not t:
-                return False
-        for a, b in recording.aliases:
+    def _expected(self) -> bool:
+        return all(knob.read() == value for knob, value in self.recording.expected)
+
+    def _aliases_hold(self, leaves: list[Tensor]) -> bool:
+        for a, b in self.recording.aliases:
             x = leaves[a] if isinstance(a, int) else a
             y = leaves[b] if isinstance(b, int) else b
             if x.buffer is not y.buffer:
                 return False
-        for i in self.places:
-            t = leaves[i]
-            if t.requires_grad and id(t) in self.own:
-                return False
-            if self.inplace and not recording.aliases:
-                buffer = t.buffer
-                for j in self.inplace:
-                    if given[j] is buffer:
-                        return False
-        return True
-
-    def _in_order(self, leaves: list[Tensor]) -> list[Buffer]:
-        """State where gradients are part of it."""
-        given = []
-        for owner, grad in self.order or ():
-            t: Any = leaves[owner] if isinstance(owner, int) else owner
-            given.append(t.grad.buffer if grad else t.buffer)
-        return given
+        return all(leaves[i] is t for i, t in self.recording.identical)
 
     # running ------------------------------------------------------------------------------------
-    def run(self, given: list[Buffer], leaves: list[Tensor], again: Any) -> Any:
+    def run(self, given: list[Buffer], leaves: list[Tensor], again: Callable[[], Any]) -> Any:
         """Replay, leave behind what the function would, and return what it would.
 
         Where the program fails at an index before it has changed anything, `again` calls the
         function itself, which raises the better error.
         """
         recording = self.recording
-        numbers = [(o, k, v.read() if isinstance(v, Knob) else v) for o, k, v in recording.numbers]
-        for act in recording.before:
-            act()
-        read = [x.read() if how == "number" else None for how, x in recording.leaves]
+        numbers: list[Any] = []
+        read: list[Any] = []
+        if self.unusual:
+            numbers, read = self._begin()
         try:
-            made = self.runner(given, default_generator.seed, default_generator.counter)
+            runner = self.runner
+            if (profile := profiling.get()) is not None:
+                runner = profile.runner(self.program, self.backend)
+            made = runner(given, default_generator.seed, default_generator.counter)
         except IndexError as error:
             if self.harmless:
                 return again()
             raise _outside(error) from None
-        default_generator.counter += self.program.random_blocks
+        default_generator.counter += self.blocks
         self._leave(given, made, leaves)
         for owner, key, value in numbers:
             owner[key] = value
@@ -226,29 +222,50 @@ class Entry:
             return self._tensor(0, made[0], recording.leaves[0][1])
         return self._result(made, leaves, read)
 
+    def _begin(self) -> tuple[list[Any], list[Any]]:
+        """What is read, and what schedules do, before the program runs."""
+        recording = self.recording
+        numbers = [(o, k, v.read() if isinstance(v, Knob) else v) for o, k, v in recording.numbers]
+        for act in recording.before:
+            act()
+        return numbers, [x.read() if how == "number" else None for how, x in recording.leaves]
+
     def _leave(self, given: list[Buffer], made: list[Buffer], leaves: list[Tensor]) -> None:
         """State, gradients and counts as the function leaves them."""
         now = tick()
-        for slot, at in self.replaced:
-            slot.holder.buffer = made[at]
-            slot.holder.version = now
+        if self.replaced:
+            self._replace(given, made, leaves, now)
         for t in self.moved:
             t.version = now
-        if self.renewed:
-            last = given[: len(self.tensors)] if self.order is None else list(self.last)
-            for i, at in self.renewed:
-                last[i] = made[at]
-            self.last = last
-        backend = self.backend
-        for t, at, shape, dtype in self.grads:
-            t.grad = Tensor(made[at], shape, dtype, backend)
+        left, backend = self.left, self.backend
+        for at, p in enumerate(self.grads, self.first_grad):
+            g = p.grad
+            if getrefcount(g) == MINE and g is left[at]:
+                g.buffer = made[at]  # nobody else has it, so nobody sees that it is the same
+            else:
+                left[at] = p.grad = Tensor(made[at], p.shape, p.dtype, backend)
         for owner in self.recording.cleared:
             (leaves[owner] if isinstance(owner, int) else owner).grad = None
-        if self.counts:
-            self.counted = counted = []
-            for owner, key, ahead in self.counts:
-                owner[key] = value = owner[key] + ahead
-                counted.append(value)
+        for owner, key, ahead in self.counts:
+            owner[key] += ahead
+        if self.recording.extras:
+            self._leave_inputs(made, leaves, now)
+
+    def _replace(
+        self, given: list[Buffer], made: list[Buffer], leaves: list[Tensor], now: int
+    ) -> None:
+        """Give changed state its new buffers; other recordings of it have to look again."""
+        mine = changes.state == self.state
+        for i, at in self.replaced:
+            owner = self.owners[i]
+            t: Any = leaves[owner] if isinstance(owner, int) else owner
+            t = t.grad if self.slots[i].grad else t
+            t.buffer, t.version, given[i] = made[at], now, made[at]
+        changes.state += 1
+        if mine:
+            self.given, self.state = given[: len(self.slots)], changes.state
+
+    def _leave_inputs(self, made: list[Buffer], leaves: list[Tensor], now: int) -> None:
         at = len(self.specs) - len(self.recording.extras)
         for what, i in self.recording.extras:
             if what == "grad":
@@ -264,13 +281,11 @@ class Entry:
         return t
 
     def _result(self, made: list[Buffer], leaves: list[Tensor], read: list[Any]) -> Any:
-        values, at = [], 0
-        for (how, what), number in zip(self.recording.leaves, read, strict=True):
-            if how == "number":
-                values.append(number)
-                continue
-            if how == "late":
-                values.append(what.read())
+        values: list[Any] = []
+        at = 0
+        for i, (how, what) in enumerate(self.recording.leaves):
+            if how in ("number", "late"):
+                values.append(read[i] if how == "number" else what.read())
                 continue
             if how == "output":
                 values.append(self._tensor(at, made[at], what))
@@ -280,7 +295,7 @@ class Entry:
         return self.recording.build(values)
 
 
-class _Kept:
+class Kept:
     """What of an optimizer must stay for its recording: groups, their flags, who has state."""
 
     def __init__(self, optimizer: Optimizer) -> None:

@@ -11,6 +11,7 @@ from etude.backends.base import Knob, Value
 from ..errors import ArgumentError, fail
 from ..graph.numbers import is_open, open_number
 from ..graph.program import Program, Slot
+from ..guard import came
 from ..ops.sampling import default_generator
 from ..tensor import Tensor
 from .capture import Capture, is_late
@@ -56,6 +57,7 @@ class Before:
         groups = [g for o in optimizers for g in [*o.param_groups, *o.state.values()]]
         self.groups = [(g, dict(g)) for g in groups]
         self.states = [(o, dict(o.state)) for o in optimizers]
+        self.modules = [(name, m, dict(vars(m))) for name, m in found.modules.values()]
 
     def open_up(self, absent: bool) -> None:
         """Put open numbers into the groups, and openings in the place of gradients."""
@@ -81,7 +83,25 @@ class Before:
             empty = {p: s for p, s in optimizer.state.items() if not s and p not in state}
             optimizer.state.clear()
             optimizer.state.update({**state, **empty})
+        for _, module, attributes in self.modules:
+            for key, value in attributes.items():
+                if isinstance(value, PLAIN) and vars(module).get(key) is not value:
+                    vars(module)[key] = value
         default_generator.seed, default_generator.counter = self.generator
+
+    def check_modes(self) -> None:
+        """Raise if the function changed a mode or plain attribute of a module."""
+        for name, module, attributes in self.modules:
+            for key, value in attributes.items():
+                now = vars(module).get(key)
+                if isinstance(value, PLAIN) and not (type(now) is type(value) and now == value):
+                    raise fail(
+                        ArgumentError,
+                        "compile",
+                        f"expected a function that leaves Python's values alone, got one that "
+                        f"changes {name}.{key} from {came(value)} to {came(now)}, which a replay "
+                        "would not; set it outside, or keep it in a tensor (register_buffer)",
+                    )
 
 
 def gathered(capture: Capture, before: Before, result: Any, absent: bool) -> Recording:

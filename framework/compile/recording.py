@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.backends.base import Backend
+from etude.backends.registry import loaded
 
 from ..capturing import capturing
 from ..errors import ArgumentError, fail
@@ -38,9 +39,10 @@ def record_call(
     Raises whatever the function does, and GradError, ArgumentError or BackendMismatch with the line
     of what cannot be recorded.
     """
+    engines = len(loaded())
     recording = _recorded(fn, args, kwargs, inputs, found, backend, False)
-    if recording.looked:
-        recording = _recorded(fn, args, kwargs, inputs, found, backend, True)
+    if recording.looked or len(loaded()) != engines:  # a backend that nobody watched
+        recording = _recorded(fn, args, kwargs, inputs, found, backend, recording.looked)
     return recording
 
 
@@ -60,6 +62,7 @@ def _recorded(
         before.open_up(absent)
         with _active(capture):
             recording = gathered(capture, before, fn(*args, **kwargs), absent)
+        before.check_modes()
         check_unchanged(found)
         for name, it, place in positions:
             if position(it) != place:
@@ -88,7 +91,10 @@ def _active(capture: Capture) -> Iterator[None]:
 def position(it: Any) -> Any:
     """Where an iterator stands, as far as it tells."""
     frame = getattr(it, "gi_frame", None)
-    return length_hint(it, -1), frame.f_lasti if frame is not None else hasattr(it, "gi_frame")
+    if frame is None:
+        return length_hint(it, -1), hasattr(it, "gi_frame")
+    held = frame.f_locals
+    return frame.f_lasti, length_hint(held.get(".0"), -1), [(k, id(v)) for k, v in held.items()]
 
 
 def check_unchanged(found: Found) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..autograd import recording
-from ..creation import as_backend
+from ..creation import preferred
 from ..errors import CallError, fail
 from ..guard import came
 from ..nn.module import Module
@@ -20,12 +20,16 @@ from .structure import PLAIN
 
 def signature(args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Tensor]) -> Any:
     """The part of the key that comes from the arguments; the tensors among them go to `leaves`."""
-    parts: list[Any] = [recording.get(), as_backend()]
+    parts: list[Any] = [recording.get(), preferred.get()]
     for x in args:
-        parts.append(_part(x, leaves))
+        if type(x) is Tensor:
+            leaves.append(x)
+            parts.append((x.shape, x.dtype, x.backend, x.requires_grad, Tensor))
+        else:
+            parts.append(_part(x, leaves))
     for name, x in kwargs.items():
         parts.append((name, _part(x, leaves)))
-    if len(leaves) > 1:
+    if len(leaves) > 1 and len(set(map(id, leaves))) < len(leaves):
         first: dict[int, int] = {}
         parts.append([first.setdefault(id(t), i) for i, t in enumerate(leaves)])
     return parts

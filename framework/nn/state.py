@@ -12,6 +12,7 @@ from ..creation import as_backend, tensor
 from ..dtypes import DTYPES, DType, as_dtype
 from ..errors import CallError, DTypeError, EtudeError, StateMismatch, fail
 from ..guard import came
+from ..hooks import changes
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def convert(t: Tensor, dtype: DType | None, backend: Backend | None) -> None:
     new = t.detach().to(place, dtype=kind)
     t.buffer, t.dtype, t.backend = new.buffer, new.dtype, new.backend
     t.version = tick()
+    changes.state += 1
     if t.grad is not None:
         t.grad = t.grad.detach().to(place, dtype=kind)
 

@@ -57,7 +57,7 @@ class Tree:
         elif name in members and not self._holds(members[name], value):
             raise self._wrong_kind(name, members[name], value)
         object.__setattr__(self, name, value)
-        changes.count += 1
+        changes.modules += 1
 
     @staticmethod
     def _holds(kind: str, value: Any) -> bool:
@@ -91,7 +91,7 @@ class Tree:
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         self._members.pop(name, None)
-        changes.count += 1
+        changes.modules += 1
 
     def _register(self, kind: str, name: Any, value: Any) -> None:
         op = type(self).__name__
@@ -107,7 +107,7 @@ class Tree:
             self._members.pop(name, None)
             self._members[name] = kind
         object.__setattr__(self, name, value)
-        changes.count += 1
+        changes.modules += 1
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None keeps the place for one."""

@@ -21,6 +21,7 @@ from ..errors import (
     nearest,
 )
 from ..guard import came
+from ..hooks import changes
 from ..tensor import Tensor
 from . import state as _state
 
@@ -178,6 +179,7 @@ class Optimizer(ABC):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        changes.state += 1
         with no_grad():
             for group in self.param_groups:
                 moves = [(p, p.grad) for p in group["params"] if p.grad is not None]
