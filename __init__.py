@@ -40,7 +40,7 @@ from .framework.public import publish
 from .framework.sweep import grad
 from .framework.tensor import Tensor
 
-COMPILE = ("compile", "load_program")
+LATE = {"compile": "compile", "load_program": "compile", "profile": "profiling"}
 ON_DEMAND = ("checkpoint", "data", "graph", "models", "training", "weights")
 
 guard_functions(globals(), __name__)
@@ -51,8 +51,8 @@ def __getattr__(name: str) -> object:
     """The parts that not every program needs, and `etude.__version__`: imported when wanted."""
     if name in ON_DEMAND:
         return import_module(f".framework.{name}", __name__)
-    if name in COMPILE:
-        return getattr(import_module(".framework.compile", __name__), name)
+    if name in LATE:
+        return getattr(import_module(f".framework.{LATE[name]}", __name__), name)
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version

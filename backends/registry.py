@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -12,7 +13,7 @@ from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
 
 if TYPE_CHECKING:
-    from .ceilings import Ceilings
+    from .ceilings import Ceilings as Ceilings
 
 PATHS = {
     "python": "etude.backends.python_backend:PythonBackend",
@@ -23,6 +24,7 @@ PATHS = {
 
 
 _loaded: list[Backend] = []
+arrivals: list[Callable[[Backend], None]] = []  # told of each backend that is loaded
 
 
 class BackendUnavailable(ImportError):
@@ -43,6 +45,8 @@ def get(name: str) -> Backend:
     except ImportError as error:
         raise BackendUnavailable(f"[backend] {name!r} is not available here: {error}") from error
     _loaded.append(backend)
+    for tell in arrivals:
+        tell(backend)
     return backend
 
 

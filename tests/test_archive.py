@@ -17,6 +17,7 @@ from etude.backends.base import Constant, Expression, Instruction, Register, Ste
 from etude.framework import models
 from etude.framework.compile import archive
 from etude.framework.compile.archive import load_program, save_program
+from etude.framework.compile.passes import EXACT
 from etude.framework.errors import ArgumentError, BackendMismatch, BadFile, ShapeError
 from etude.framework.graph import Program, record
 
@@ -72,6 +73,17 @@ def flat(nest):
     return [type(nest), *map(flat, nest)] if isinstance(nest, (list, tuple)) else nest
 
 
+def close(nest, expected):
+    """Whether two nests of tensors are equal up to rounding."""
+    if isinstance(nest, etude.Tensor):
+        same = (nest.dtype, nest.shape) == (expected.dtype, expected.shape)
+        gap = (nest.double() - expected.double()).abs()
+        return same and (0 in gap.shape or gap.max().item() < 1e-4)
+    if isinstance(nest, dict):
+        return all(close(nest[k], expected[k]) for k in expected)
+    return all(map(close, nest, expected)) if isinstance(nest, (list, tuple)) else nest == expected
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
 def test_equal_to_eager_to_the_bit_on_every_backend(tmp_path, name, backend):
@@ -79,9 +91,10 @@ def test_equal_to_eager_to_the_bit_on_every_backend(tmp_path, name, backend):
     model, x = build(name, backend)
     with etude.no_grad():
         expected = flat(model(x))
-    program = load_program(path, backend)
+    program = load_program(path, backend, EXACT)
     assert flat(program(x)) == expected
-    assert flat(load_program(path, "numpy").to(backend)(x)) == expected
+    assert flat(load_program(path, "numpy", EXACT).to(backend)(x)) == expected
+    assert close(load_program(path, backend)(x), program(x))
     again = program.save(tmp_path / "q")
     assert again.read_bytes() == path.read_bytes()
     assert {t.backend.name for t in program.weights.values()} == {backend}
@@ -92,8 +105,7 @@ def test_runs_where_the_model_is_not_known(tmp_path):
     path = save_program(recorded(model, x), tmp_path / "p")
     code = f"""
 import etude
-from etude.framework.compile.archive import load_program
-program = load_program({str(path)!r}, "python")
+program = etude.load_program({str(path)!r}, "python")
 print(program(etude.tensor({x.tolist()}, backend="python"))["best"].tolist())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -149,6 +161,37 @@ def test_numbers_that_json_has_not(tmp_path):
     program = load_program(save_program(record(f, etude.ones(2)), tmp_path / "p"))
     assert str(program(etude.tensor([1.0, -1.0]))) == str(f(etude.tensor([1.0, -1.0])))
     assert b"NaN" not in (tmp_path / "p").read_bytes()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_compiled_functions_can_be_saved(tmp_path, backend):
+    model, x = build("tagger", backend)
+    with etude.no_grad():
+        f = etude.compile(lambda x, scale: [model(x)["scores"] * scale, "scaled"])
+        expected = f(x, 2.0)
+    path = f.save(tmp_path / "p")
+    assert flat(etude.load_program(path, backend)(x)) == flat(expected)
+
+
+def test_what_a_compiled_function_does_besides_is_refused(tmp_path):
+    w = etude.ones(3, requires_grad=True)
+    f = etude.compile(lambda x: (x * w).sum())
+    with pytest.raises(ArgumentError, match="expected a recording, got none yet"):
+        f.save(tmp_path / "p")
+
+    def changes(x):
+        x.add_(1.0)
+        return x.sum()
+
+    def differentiates(x):
+        (x * x).sum().backward()
+        return x.sum()
+
+    for g, what in ((changes, "changes its arguments"), (differentiates, "changes its arguments")):
+        h = etude.compile(g)
+        h(etude.ones(3, requires_grad=g is differentiates))
+        with pytest.raises(ArgumentError, match=what):
+            h.save(tmp_path / "p")
 
 
 def fused_program():

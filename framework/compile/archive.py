@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from ..graph.forms import Misfit, need
 from ..graph.program import Program, Slot, nbytes, spec
 from ..shape import check_size
 from ..tensor import Tensor
+from .gather import Recording
 from .packing import Output, lookup, pack, pack_result, unpack, unpack_result, whole
 from .saved import SavedProgram
 
@@ -77,6 +78,20 @@ def save_program(program: Program, path: str | Path) -> Path:
     }
     # One entry, because several are written in any order, and equal programs give equal files.
     return weights.save(tensors, path, {"etude": json.dumps(content, allow_nan=False)})
+
+
+def save_recording(recording: Recording, path: str | Path) -> Path:
+    """`save_program` for what `etude.compile` recorded, which may do more than its program."""
+    for done, what in (
+        (recording.extras, "it changes its arguments or their gradients"),
+        (recording.cleared, "it clears gradients"),
+        (recording.numbers, "it changes numbers of an optimizer or schedule"),
+        (recording.before or recording.after, "it steps a schedule or an iterator"),
+        ([how for how, _ in recording.leaves if how in ("number", "late")], "it returns a setting"),
+    ):
+        if done:
+            raise _trains(what, "save the forward pass alone")
+    return save_program(recording.program, path)
 
 
 def _add(tensors: dict[str, Tensor], name: str, t: Tensor) -> str:
@@ -141,8 +156,12 @@ def _needed(program: Program) -> list[Instruction]:
 
 
 # loading ------------------------------------------------------------------------------------------
-def load_program(path: str | Path, backend: Any = None) -> SavedProgram:
+def load_program(
+    path: str | Path, backend: Any = None, passes: Iterable[str] | None = None
+) -> SavedProgram:
     """A saved program, to be called on the default backend or another one.
+
+    passes: those that make it fast, as for `etude.compile`; None for all.
 
     Needs nothing of the Python source that it was recorded from. Raises BadFile for a file that is
     missing, damaged, written by a newer etude, holds an instruction that is none of this contract
@@ -162,7 +181,7 @@ def load_program(path: str | Path, backend: Any = None) -> SavedProgram:
             "load_program",
             f"{path} is damaged: {error or type(error).__name__}; save it again",
         ) from None
-    return SavedProgram(program, as_backend(backend))
+    return SavedProgram(program, as_backend(backend), passes)
 
 
 def _check_format(content: Any, path: str | Path) -> None:

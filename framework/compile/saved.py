@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,23 @@ from ..creation import as_backend
 from ..errors import ArgumentError, BackendMismatch, ShapeError, fail
 from ..graph.program import Program, Slot, spec
 from ..guard import came
+from ..profiling.state import profiling
 from ..tensor import Tensor
+from .passes import optimize
 
 
 class SavedProgram:
     """What `load_program` returns; call it with tensors like those that it was recorded with.
 
-    Results have no graph. `print` shows inputs, weights and instructions; `weights` holds the
-    weights by name.
+    Results have no graph. `print` shows inputs, weights and instructions as they were saved, and
+    `optimized` is the program after the passes, which runs.
     """
 
-    def __init__(self, program: Program, backend: Backend) -> None:
+    def __init__(self, program: Program, backend: Backend, passes: Iterable[str] | None) -> None:
         self.program, self.backend = program, backend
-        self.run = backend.load(program)
+        self.passes = None if passes is None else list(passes)
+        self.optimized = optimize(program, backend, names=self.passes)
+        self.run = backend.load(self.optimized)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -38,9 +43,11 @@ class SavedProgram:
         """
         self._check(inputs)
         given = [t.buffer for t in (*(s.tensor for s in self.program.state), *inputs)]
+        profile = profiling.get()
+        run = self.run if profile is None else profile.runner(self.optimized, self.backend)
         results = [
             Tensor(buffer, *spec(v), self.backend)
-            for v, buffer in zip(self.program.outputs, self.run(given, 0, 0), strict=True)
+            for v, buffer in zip(self.program.outputs, run(given, 0, 0), strict=True)
         ]
         return self.program.structure(results)
 
@@ -75,7 +82,7 @@ class SavedProgram:
         """The same program with its weights on another backend."""
         target = as_backend(backend)
         state = [Slot(s.tensor.to(target), s.name, s.first, s.last) for s in self.program.state]
-        return SavedProgram(replace(self.program, state=state), target)
+        return SavedProgram(replace(self.program, state=state), target, self.passes)
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file again. Raises BadFile if that cannot be done."""
