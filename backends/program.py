@@ -85,6 +85,8 @@ class Instruction:
     outputs: tuple[Value, ...]
     op: Any = None  # the op behind it, which knows the cost
     scope: str = ""  # the module that asked for it
+    # In a backward pass, the instruction whose gradient this is part of.
+    forward: Instruction | None = field(default=None, repr=False, compare=False)
 
     @property
     def inputs(self) -> list[Value]:

@@ -64,7 +64,8 @@ class Layout:
         for v in instruction.outputs:
             self.of[v] = self.new()
         results = [self.of[v] for v in instruction.outputs]
-        return function, places, results, [self.of[v] for v in ends]
+        gone = [self.of[v] for v in ends if v not in self.program.constants]
+        return function, places, results, gone
 
     def room(self, function: Any, instruction: Instruction) -> list[Any]:
         """Places for the arguments up to `out` or `outs`, if the results have memory planned."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from etude.backends.base import RANDOM, Backend, Instruction, Shape, Value
 
-from ..autograd import Op
+from ..autograd import Node, Op, visiting
 from ..creation import use_backend
 from ..errors import GradError, fail
 from ..ops.sampling import default_generator
@@ -53,6 +54,7 @@ class Recorder(Backend):
         self.program = Program()
         self.count = 0
         self.start = default_generator.counter
+        self.nodes: WeakKeyDictionary[Node, Instruction] = WeakKeyDictionary()
 
     for _method in CONTRACT:  # in the class body, so that the class is not abstract
         if _method not in OWN:
@@ -87,8 +89,12 @@ class Recorder(Backend):
         """Told by `apply`: which op wrote the last instruction, and what its results are."""
         instruction = self.program.instructions[-1]
         instruction.op, instruction.scope = op, module_path()
+        node = visiting.get()
+        instruction.forward = None if node is None else self.nodes.get(node)
         for v, t in zip(instruction.outputs, outputs, strict=True):
             v.shape, v.dtype = t.shape, t.dtype
+            if t.node is not None:
+                self.nodes[t.node] = instruction
 
     def from_host(self, data: memoryview, shape: Shape, dtype: str) -> Value:
         v = self.value(shape, dtype)

@@ -78,8 +78,11 @@ def stages(
             yield name, program
 
 
-def optimize(program: Program, backend: Backend | None = None, **options: object) -> Program:
-    """The program after all passes; options are those of `stages`."""
-    for _, program in stages(program, backend, **options):  # type: ignore[arg-type]  # noqa: B007, B020
-        pass
-    return program
+def optimize(
+    program: Program,
+    backend: Backend | None = None,
+    names: Iterable[str] | None = None,
+    budget: int | None = None,
+) -> Program:
+    """The program after the last of `stages`."""
+    return [program, *(p for _, p in stages(program, backend, names, budget))][-1]

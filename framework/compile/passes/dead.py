@@ -56,4 +56,4 @@ def _narrowed(i: Instruction, live: set[Value]) -> Instruction:
     needs = tuple(needed and next(found) is not None for needed in wanted)
     outputs = tuple(v for v in kept if v is not None)
     op = LinearGrad(needs) if i.op is not None else None  # type: ignore[arg-type]
-    return Instruction(i.method, (g, x, w, needs), outputs, op, i.scope)
+    return Instruction(i.method, (g, x, w, needs), outputs, op, i.scope, i.forward)

@@ -101,18 +101,20 @@ def _ending(
     return None
 
 
-def busiest(program: Program) -> tuple[int, int]:
+def busiest(program: Program, held: dict[Value, int] | None = None) -> tuple[int, int]:
     """The most bytes that inputs, constants and results take at once, and at which instruction.
 
     Planned values count together, from beginning to end; others from when they are made to when
-    they are read last. State, which is there before and after, does not count.
+    they are read last, or to the instruction that `held` names if that is later. State, which is
+    there before and after, does not count.
     """
+    held = held or {}
     places = program.plan.offsets if program.plan else {}
     steps = [0] * (len(program.instructions) + 2)
     for v, life in lifetimes(program, planned=False)[0].items():
         if v not in places:
             steps[life.first] += life.bytes
-            steps[life.last + 1] -= life.bytes
+            steps[max(life.last, held.get(v, 0)) + 1] -= life.bytes
     total = list(accumulate(steps))
     always = sum(map(nbytes, (*program.inputs, *program.constants)))
     return max(total) + always + (program.plan.size if program.plan else 0), total.index(max(total))
@@ -121,3 +123,18 @@ def busiest(program: Program) -> tuple[int, int]:
 def peak(program: Program) -> int:
     """The most bytes that inputs, constants and results take at once."""
     return busiest(program)[0]
+
+
+def eager_peak(program: Program) -> int:
+    """What eager execution of a recorded program takes at once.
+
+    A node of the graph holds the inputs of its op, and its results if the gradient needs them,
+    until the backward pass has been there; other values are freed after their last use.
+    """
+    root = memory(program).root
+    last: dict[Value, int] = {}
+    for at, i in enumerate(program.instructions):
+        if i.forward is not None:
+            own = i.forward.outputs if i.forward.op.keeps_output else ()
+            last.update({root[v]: at for v in (*i.forward.inputs, *own)})
+    return busiest(replace(program, plan=None), last)[0]

@@ -125,7 +125,7 @@ def renamed(i: Instruction, names: Names) -> Instruction:
 
 def with_arguments(i: Instruction, method: str, arguments: tuple[Any, ...]) -> Instruction:
     """Another call for the same results."""
-    return Instruction(method, arguments, i.outputs, i.op, i.scope)
+    return Instruction(method, arguments, i.outputs, i.op, i.scope, i.forward)
 
 
 def rewritten(program: Program, rule: Rule) -> Program:

@@ -34,8 +34,13 @@ def copies(program: Program) -> Program:
     facts = memory(program)
     windows: dict[Value, Window] = {}
     flat: dict[Value, Value] = {}  # the source of a reshape
+    wide: dict[Value, Value] = {}  # the source of an expand
 
     def rule(i: Instruction, names: Names) -> Iterable[Instruction]:
+        if i.method in ("binary", "where"):
+            return (_narrow(i, wide),)
+        if i.method == "expand" and facts.root[i.arguments[0]] not in facts.changed:
+            wide[i.outputs[0]] = i.arguments[0]
         if i.method == "reshape":
             return reshaped(i, i.arguments[0], names)
         if i.method == "cat" and len(i.arguments[0]) == 1:
@@ -76,6 +81,18 @@ def copies(program: Program) -> Program:
 
     found = rewritten(program, rule)
     return found if found is program else dead(found)
+
+
+def _narrow(i: Instruction, wide: dict[Value, Value]) -> Instruction:
+    """A function that broadcasts an operand itself, if another has the full shape anyway."""
+    for a in i.arguments:
+        if isinstance(a, Value) and a in wide:
+            rest = [v for v in i.inputs if v is not a]
+            if any(v.shape == i.outputs[0].shape and v not in wide for v in rest):
+                i = with_arguments(
+                    i, i.method, tuple(wide[a] if b is a else b for b in i.arguments)
+                )
+    return i
 
 
 def window(i: Instruction) -> Window | None:
