@@ -15,6 +15,7 @@ from ..kernels.numba_cpu import toolchain
 from .base import Backend
 from .numba_conv import NumbaConv
 from .numba_elementwise import NumbaElementwise
+from .numba_fused import NumbaFused
 from .numba_layout import NumbaLayout
 from .numba_matmul import NumbaMatmul
 from .numba_memory import POOL, empty
@@ -31,6 +32,7 @@ from .tier1 import Buffer, Number, Shape
 
 class NumbaBackend(
     NumbaElementwise,
+    NumbaFused,
     NumbaReduce,
     NumbaLayout,
     NumbaRandom,
