@@ -29,7 +29,7 @@ def one_blas_thread() -> Iterator[None]:
 
 
 # help and info ----------------------------------------------------------------------------------
-COMMANDS = ("compare", "train", "eval", "info", "summary")
+COMMANDS = ("compare", "train", "eval", "info", "summary", "profile")
 
 
 @pytest.mark.parametrize("args", [(), ("--help",), ("-h",)])

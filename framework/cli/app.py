@@ -136,6 +136,7 @@ RECIPE = options(
         type=Whole(0),
         help="Move training images by up to this many pixels.",
     ),
+    click.option("--compile", is_flag=True, help="Record the training step once and replay it."),
 )
 THREADS = click.option(
     "--threads",
@@ -268,6 +269,37 @@ def summary(**chosen: Any) -> int:
     from .summary import summary
 
     return summary(**chosen)
+
+
+@app.command(short_help="Show where the time of a model's steps goes.")
+@click.argument("model")
+@click.option(
+    "--backend", metavar="NAME", help="What computes.  [default: ETUDE_BACKEND, else numpy]"
+)
+@click.option("--input", "size", type=Size(), help="Shape of one image.  [default: the model's]")
+@click.option("--batch-size", default=64, type=Whole(1), help="Images in a step.")
+@click.option("--steps", default=10, type=Whole(1), help="Steps that are timed.")
+@click.option("--forward", is_flag=True, help="Forward passes in evaluation, not training steps.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the step first.")
+@click.option("--by", default="op", metavar="WORD", help="op, shape, module, stage or backend.")
+@click.option(
+    "--sort",
+    "sort_by",
+    default="time",
+    metavar="WORD",
+    help="time, calls, mean, flops, bytes, memory, ceiling or name.",
+)
+@SEED
+@THREADS
+@click.option("--out", metavar="FILE", help="Write a trace for ui.perfetto.dev, as JSON.")
+def profile(**chosen: Any) -> int:
+    """Time every call of the backend in a few steps of a MODEL, on random images.
+
+    The table shows calls, time, speed, and the part of what this machine can do.
+    """
+    from .profiled import profiled
+
+    return profiled(**chosen)
 
 
 def run(args: Sequence[str]) -> int:
