@@ -43,6 +43,10 @@ class CIndex(CBase, LayoutDefaults):
             check(self.c.argsort[x.dtype](descending, y.data, x.data, rows, length), "argsort")
         return y
 
+    def check_range(self, indices: Buffer, low: float, high: float) -> None:
+        if self.c.range_first_bad[indices.dtype](indices.data, indices.size, low, high):
+            super().check_range(indices, low, high)  # it knows how to say so
+
     def _check_rows(self, indices: Buffer, rows: int) -> None:
         """Raise IndexError for the first index outside -rows ... rows-1."""
         bad = self.c.index_first_bad(indices.data, indices.size, rows)

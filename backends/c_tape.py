@@ -63,6 +63,7 @@ def written(engine: CBackend, program: Loadable) -> tuple[list[Step], dict[Value
         blocks.update(zip(instruction.outputs, made, strict=True))
         step.outputs = made
         steps.append(step)
+    del writer.c  # it and the writer hold each other
     return steps, blocks
 
 
@@ -77,18 +78,19 @@ def call(
     backend: Any, instruction: Instruction, blocks: Any, knob: Any, random: tuple[int, int]
 ) -> Any:
     """Make an instruction's call: its values are looked up in blocks, its knobs by `knob`."""
-
-    def resolve(x: Any) -> Any:
-        if isinstance(x, Value):
-            return blocks[x]
-        if isinstance(x, (list, tuple)) and any(isinstance(part, Value) for part in x):
-            return [resolve(part) for part in x]
-        return knob(x) if isinstance(x, Knob) else x
-
-    arguments = [resolve(a) for a in instruction.arguments]
+    arguments = [resolve(a, blocks, knob) for a in instruction.arguments]
     if instruction.method in RANDOM:
         arguments[:2] = [random[0], random[1] + arguments[1]]
     return getattr(backend, instruction.method)(*arguments)
+
+
+def resolve(x: Any, blocks: Any, knob: Any) -> Any:
+    """An argument with blocks for values and numbers for knobs."""
+    if isinstance(x, Value):
+        return blocks[x]
+    if isinstance(x, (list, tuple)) and any(isinstance(part, Value) for part in x):
+        return [resolve(part, blocks, knob) for part in x]
+    return knob(x) if isinstance(x, Knob) else x
 
 
 def listed(result: Any) -> list[Any]:

