@@ -11,6 +11,8 @@ from etude.bench.case import Case, largest_error
 from etude.bench.cases import CASES
 from etude.bench.players import etude_player, peer, play_once
 
+pytestmark = pytest.mark.no_cover  # other tests reach the same lines, and tracing doubles the time
+
 BACKENDS = [name for name, reason in available().items() if reason is None]
 LARGEST = 5e-5  # of the largest value: what Winograd convolution costs
 

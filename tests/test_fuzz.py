@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 import etude
 from etude.backends.base import Backend, window_count
 
+pytestmark = pytest.mark.no_cover  # other tests reach the same lines, and tracing doubles the time
+
 JUDGE = "python"
 OTHERS = [name for name, why in etude.backends.available().items() if not why and name != JUDGE]
 draws = settings(deadline=None, derandomize="CI" in os.environ, max_examples=60)

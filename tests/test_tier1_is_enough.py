@@ -14,6 +14,8 @@ import etude
 from etude.backends import registry
 from etude.backends.tier1 import Tier1
 
+pytestmark = pytest.mark.no_cover  # other tests reach the same lines, and tracing doubles the time
+
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny() -> Iterator[None]:

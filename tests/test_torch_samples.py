@@ -22,6 +22,8 @@ import pytest
 import etude
 from etude import functional as F
 
+pytestmark = pytest.mark.no_cover  # other tests reach the same lines, and tracing doubles the time
+
 torch = pytest.importorskip("torch")
 
 SAMPLES = {"numpy": 5}  # per function and dtype; on other backends, which may be slow:

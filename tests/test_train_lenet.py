@@ -15,6 +15,8 @@ from etude.framework import data, models, optim
 from etude.framework.data.transforms import RandomShift
 from etude.framework.training import Trainer
 
+pytestmark = pytest.mark.no_cover  # other tests reach the same lines, and tracing doubles the time
+
 SHAPE = (1, 32, 32)
 
 
