@@ -24,6 +24,19 @@ def lines_of(units):
     return max(1, PIECE // units)
 
 
+@device
+def lstm_row(h2, c2, act, a, c):
+    units = c.size
+    y_i, y_f, y_g, y_o = act[:units], act[units:], act[2 * units :], act[3 * units :]
+    a_i, a_f, a_g, a_o = a[:units], a[units:], a[2 * units :], a[3 * units :]
+    for j in range(units):
+        i, f, g, o = sigmoid(a_i[j]), sigmoid(a_f[j]), tanh(a_g[j]), sigmoid(a_o[j])
+        y_i[j], y_f[j], y_g[j], y_o[j] = i, f, g, o
+        c2[j] = f * c[j] + i * g
+    for j in range(units):
+        h2[j] = y_o[j] * tanh(c2[j])
+
+
 @parallel
 def lstm(h2, c2, act, gates, c):
     """h2, c2, c (n, units); act, gates (n, 4 units)."""
@@ -32,19 +45,11 @@ def lstm(h2, c2, act, gates, c):
     for piece in prange((n + lines - 1) // lines):
         wide()
         for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            a, y, before, cell, hidden = gates[row], act[row], c[row], c2[row], h2[row]
-            y_i, y_f, y_g, y_o = y[:units], y[units:], y[2 * units :], y[3 * units :]
-            a_i, a_f, a_g, a_o = a[:units], a[units:], a[2 * units :], a[3 * units :]
-            for j in range(units):
-                i, f, g, o = sigmoid(a_i[j]), sigmoid(a_f[j]), tanh(a_g[j]), sigmoid(a_o[j])
-                y_i[j], y_f[j], y_g[j], y_o[j] = i, f, g, o
-                cell[j] = f * before[j] + i * g
-            for j in range(units):
-                hidden[j] = y_o[j] * tanh(cell[j])
+            lstm_row(h2[row], c2[row], act[row], gates[row], c[row])
 
 
 @device
-def lstm_line(ga, gc, gh, gc2, act, c, c2):
+def lstm_grad_row(ga, gc, gh, gc2, act, c, c2):
     units = c.size
     one = c.dtype.type(1)
     i_, f_, g_, o_ = act[:units], act[units:], act[2 * units :], act[3 * units :]
@@ -67,11 +72,11 @@ def lstm_grad(ga, gc, gh, gc2, act, c, c2):
     for piece in prange((n + lines - 1) // lines):
         wide()
         for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            lstm_line(ga[row], gc[row], gh[row], gc2[row], act[row], c[row], c2[row])
+            lstm_grad_row(ga[row], gc[row], gh[row], gc2[row], act[row], c[row], c2[row])
 
 
 @device
-def gru_line(h2, act, a, u, h):
+def gru_row(h2, act, a, u, h):
     units = h.size
     r_, z_, n_, u_ = act[:units], act[units:], act[2 * units :], act[3 * units :]
     a_z, a_n, u_z, u_n = a[units:], a[2 * units :], u[units:], u[2 * units :]
@@ -90,11 +95,11 @@ def gru(h2, act, a, u, h):
     for piece in prange((n + lines - 1) // lines):
         wide()
         for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            gru_line(h2[row], act[row], a[row], u[row], h[row])
+            gru_row(h2[row], act[row], a[row], u[row], h[row])
 
 
 @device
-def gru_grad_line(ga, gu, gh, g, act, h):
+def gru_grad_row(ga, gu, gh, g, act, h):
     units = h.size
     one = h.dtype.type(1)
     r_, z_, n_, u_ = act[:units], act[units:], act[2 * units :], act[3 * units :]
@@ -117,4 +122,4 @@ def gru_grad(ga, gu, gh, g, act, h):
     for piece in prange((n + lines - 1) // lines):
         wide()
         for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            gru_grad_line(ga[row], gu[row], gh[row], g[row], act[row], h[row])
+            gru_grad_row(ga[row], gu[row], gh[row], g[row], act[row], h[row])
