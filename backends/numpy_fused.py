@@ -25,7 +25,7 @@ from .expression import Constant, Expression, Step
 from .numpy_functions import BINARY, UNARY, quietly, select
 from .tier1 import Buffer, Shape
 
-BLOCK = 1 << 18  # bytes of a block: the second cache holds several
+BLOCK = 1 << 19  # bytes of a block: the second cache holds several
 PLANS = 4096  # remembered plans
 Views = list[Any]
 
