@@ -6,7 +6,8 @@ from typing import Any
 
 from ..kernels.numba_cpu import recurrent
 from ..kernels.numba_cpu import recurrent_sequence as sequence
-from ..kernels.numba_cpu.gemm_block import NV, VECTOR
+from ..kernels.numba_cpu.gemm_micro import NV
+from ..kernels.numba_cpu.gemm_vector import VECTOR
 from .defaults.sequence import SequenceDefaults
 from .numba_matmul import workspace
 from .numba_memory import empty
