@@ -28,6 +28,7 @@ SIZES = [  # M, K, N: tiles that are full and that are not, few rows, one column
     (150, 2100, 40),
     (200, 300, 1030),
     (64, 300, 512),
+    (150, 2100, 78),
     (170, 1030, 330),
 ]
 STORED = [(False, False), (False, True), (True, False), (True, True)]
@@ -129,7 +130,8 @@ def test_nan_and_inf_stay_in_their_row_and_column(c: Any, m: int, k: int, n: int
 
 
 @pytest.mark.parametrize(
-    "m, k, n", [(64, 784, 128), (150, 2100, 40), (8, 2500, 700), (300, 900, 400)]
+    "m, k, n",
+    [(64, 784, 128), (150, 2100, 40), (8, 2500, 700), (300, 900, 400), (2100, 70, 150)],
 )
 def test_any_number_of_threads_gives_the_same_bits(
     c: Any, threads: Any, m: int, k: int, n: int

@@ -13,6 +13,8 @@
  *                                      thread that uses it: 315 at 256^3, 324 at 64x784x128
  *     by blocks                        all of a slice packed once, shared: at 256^3 the copies would
  *                                      wander from core to core; 276 at 1024^3, 305 at 2048^3
+ *     by rows                          A stored transposed, B narrow: who uses rows of A copies
+ *                                      them; 256x2304x196: 230, by blocks 215, in place 157
  *     few rows (gemm_skinny_inner.h)   B is used too seldom to be copied: memory is the limit
  *
  * Sums over k run in one order on any number of threads: K is never split between threads, and the
@@ -28,6 +30,9 @@
 enum {
     PANEL_SLICE = 2048,    /* K at once, where B's panels are not shared */
     BLOCK_SLICE = 1024,    /* K at once, where all is packed */
+    ROWS = 64,             /* that a thread copies and uses at a time, and K at once then */
+    ROW_SLICE = 320,
+    FEW_PANELS = 8,        /* of B */
     BLOCK_STRIPS = 17,     /* of A in one block: 17 * 14 * 1024 floats are half of L2 */
     FEWEST_BLOCKS = 24,    /* so that threads end at about the same time */
     DOT_SLICE = 1024,

@@ -101,6 +101,47 @@ static int F(by_panels)(const F(Product) * p) {
     return job.failed ? -1 : 0;
 }
 
+/* The way by rows, for A stored transposed: task = some rows, of which it copies a slice for itself
+ * and uses it for all panels of B. No copy wanders from core to core, and B stays as it lies. */
+static void F(row_task)(void *context, int64_t begin, int64_t end) {
+    F(Panels) *job = context;
+    const F(Product) *p = &job->p;
+    REAL *copy = workspace(0, sizeof(REAL) * (job->group_rows * job->slice + F(WIDTH)));
+    REAL *panel = workspace(1, sizeof(REAL) * F(WIDTH) * job->slice);
+    if (!copy || !panel) job->failed = 1;
+    for (int64_t t = begin; t < end && !job->failed; t++) {
+        const int64_t row = t * job->group_rows, m = MIN(job->group_rows, p->m - row);
+        REAL *c = p->c + row * p->n;
+        for (int64_t k = 0; k < p->k; k += job->slice) {
+            Steps steps = {.k = MIN(job->slice, p->k - k), .across = 1, .along = m, .ldc = p->n,
+                           .accumulate = k > 0};
+            for (int64_t i = 0; i < steps.k; i++)
+                memcpy(copy + i * m, p->a + (k + i) * p->a_along + row, m * sizeof(REAL));
+            for (int64_t j = 0; j < p->n; j += F(WIDTH)) {
+                const int64_t columns = MIN(F(WIDTH), p->n - j);
+                const REAL *b = p->b + k * p->b_along + j;
+                steps.ldb = p->b_along;
+                if (columns < F(WIDTH)) {
+                    steps.ldb = F(gemm_pack_narrow)(panel, b, 1, p->b_along, columns, steps.k);
+                    b = panel;
+                }
+                F(gemm_panel)(&steps, m, columns, copy, b, c + j, NULL);
+            }
+        }
+        F(finish_part)(p, row, 0, m, p->n, c);
+    }
+}
+
+static int F(by_rows)(const F(Product) * p, int64_t item) {
+    F(Panels) job = {.p = *p, .groups = (p->m + ROWS - 1) / ROWS, .slice = ROW_SLICE};
+    job.p.a += item * p->a_next;
+    job.p.b += item * p->b_next;
+    job.p.c += item * p->m * p->n;
+    job.group_rows = (p->m + job.groups - 1) / job.groups;
+    parallel_for(F(row_task), &job, (p->m + job.group_rows - 1) / job.group_rows, 1);
+    return job.failed ? -1 : 0;
+}
+
 /* The way by blocks: for each slice of K, pack all of A and B, then all blocks of C. */
 typedef struct {
     const F(Product) *p;

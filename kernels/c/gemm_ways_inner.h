@@ -23,8 +23,9 @@ static int F(product)(F(Product) p) {
         return 0;
     }
     if (F(pays_to_pack)(&p)) {
+        const int few_panels = p.n <= FEW_PANELS * F(WIDTH) && p.b_across == 1;
         for (int64_t item = 0; item < p.batch; item++)
-            if (F(by_blocks)(&p, item)) return -1;
+            if (few_panels ? F(by_rows)(&p, item) : F(by_blocks)(&p, item)) return -1;
         return 0;
     }
     return F(by_panels)(&p);
