@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from inspect import getmembers, isfunction
 from math import prod
 from pathlib import Path
@@ -101,30 +102,36 @@ class Profile:
 
     # eager calls --------------------------------------------------------------------------------
     def _watch(self, backend: Backend) -> None:
-        """Put timing methods over those of a backend."""
-        own = vars(backend)
-        before = {name: own[name] for name in (*METHODS, "observe") if name in own}
+        """Put timing methods over those of a backend, for this one of its class alone.
+
+        In the class, because Python calls the methods of an object whose own dictionary was touched
+        a twentieth slower ever after.
+        """
+        kind, earlier = type(backend), backend.observe
+        before = {name: vars(kind)[name] for name in METHODS if name in vars(kind)}
         for name in METHODS:
-            own[name] = self._timed(backend, name, getattr(backend, name))
-        backend.observe = self._observer(backend.observe)
+            setattr(kind, name, self._timed(backend, name, getattr(kind, name)))
+        backend.observe = self._observer(earlier)
 
         def undo() -> None:
-            for name in (*METHODS, "observe"):
-                own.pop(name, None)
-            own.update(before)
+            backend.observe = earlier
+            for name in METHODS:
+                delattr(kind, name)
+            for name, method in before.items():
+                setattr(kind, name, method)
 
         self._undo.append(undo)
 
     def _timed(self, backend: Backend, method: str, original: Any) -> Callable[..., Any]:
         thread, note, synchronize = self._thread, self._note, backend.synchronize
 
-        def call(*given: Any, **named: Any) -> Any:
-            if thread.busy:
-                return original(*given, **named)
+        def call(this: Backend, *given: Any, **named: Any) -> Any:
+            if thread.busy or this is not backend:
+                return original(this, *given, **named)
             thread.busy = True
             try:
                 start = perf_counter_ns()
-                result = original(*given, **named)
+                result = original(this, *given, **named)
                 synchronize()
                 end = perf_counter_ns()
                 note(backend, method, given, result, start, end)
@@ -132,7 +139,7 @@ class Profile:
                 thread.busy = False
             return result
 
-        return call
+        return wraps(original)(call)
 
     def _note(
         self, backend: Backend, method: str, given: Any, result: Any, start: int, end: int
