@@ -142,3 +142,21 @@ def test_workers_change_nothing_but_the_processes(etude_command: Run) -> None:
     assert etude_command("train", *MLP, "--out", "b", "--workers", "2")[0] == 0
     same = [Path(run, "weights.safetensors").read_bytes() for run in "ab"]
     assert same[0] == same[1]
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_compiled_training_is_repeatable_resumed_and_compared(etude_command: Run) -> None:
+    run = ("train", *MLP, "--compile", "--optimizer", "sgd")
+    code, _, err = etude_command(*run, "--out", "a")
+    assert (code, err) == (0, "")
+    etude_command(*run, "--out", "b")
+    files = [Path(name, "weights.safetensors").read_bytes() for name in "ab"]
+    assert files[0] == files[1]
+    recipe = json.loads(Path("a/run.json").read_text())["recipe"]
+    assert recipe["compile"] is True
+    code, _, err = etude_command("train", *MLP, "--optimizer", "sgd", "--out", "a", "--resume")
+    assert code == 2
+    assert "compile was True, now False" in err
+    code, out, _ = etude_command("compare", *MLP, "--compile", "--backends", "numpy,c")
+    assert code == 0
+    assert "deviation" in out

@@ -51,7 +51,8 @@ def _about(path: Path) -> tuple[Recipe, int]:
     try:
         about = json.loads(metadata["etude"])
         recipe = about["recipe"]
-        return Recipe(**{f.name: recipe[f.name] for f in fields(Recipe)}), int(about["num_classes"])
+        facts = {f.name: recipe[f.name] for f in fields(Recipe) if f.name != "compile"}
+        return Recipe(**facts), int(about["num_classes"])
     except (KeyError, TypeError, ValueError):
         raise fail(
             BadFile,

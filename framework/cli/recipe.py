@@ -38,6 +38,7 @@ class Recipe:
     schedule: str
     shift: int
     seed: int
+    compile: bool = False
 
 
 def make_recipe(
@@ -107,7 +108,7 @@ def prepare(
         schedule = optim.CosineAnnealingLR(optimizer, recipe.epochs * len(batches))
     return Session(
         model,
-        Trainer(model, optimizer, scheduler=schedule),
+        Trainer(model, optimizer, scheduler=schedule, compile=recipe.compile),
         batches,
         None if validation is None else _whole(validation, backend),
         _whole(splits.test, backend),

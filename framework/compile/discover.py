@@ -98,7 +98,10 @@ def discover(*roots: tuple[str, Any]) -> Found:
     """Follow everything that the roots lead to."""
     found = Found()
     for name, root in roots:
-        _follow(found, name, root, frozenset())
+        if isinstance(root, FunctionType):
+            _function(found, root, frozenset())  # even one of ours
+        else:
+            _follow(found, name, root, frozenset())
     return found
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Snapshot:
     """Remembers one moment of a model: `take` replaces it, `restore` goes back to it."""
 
-    def __init__(self, model: Module) -> None:
+    def __init__(self, model: Module, values: dict[str, Tensor] | None = None) -> None:
         self.model = model
-        self.values: dict[str, Tensor] = {}
+        self.values = values or {}
 
     @property
     def taken(self) -> bool:

@@ -8,7 +8,7 @@ with a place for callbacks after each step and epoch, and a watch over the loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite, isnan, nan
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ..errors import ArgumentError, NonFiniteLoss, fail
 from ..functional import cross_entropy
 from ..optim import clip_grad_norm_
 from .callbacks import Callback
+from .compiled import compiled_step, count_hits, parts
 from .history import Epoch, History, Score, Step
 from .snapshot import Snapshot
 from .state import Place, load_trainer_state, restore_callbacks, trainer_state
@@ -41,6 +42,11 @@ class Trainer:
             `schedule_by="epoch"`, torch's habit.
         accumulate: compute each batch's gradient in this many parts, to save memory.
         clip_norm: scale gradients down to this global norm (deck D0; Pascanu et al. 2013).
+        compile: record the step once and replay it (`etude.compile`): True, or the names of the
+            passes to run, `EXACT` for results equal to the bit to eager ones. Hooks of modules and
+            tensors then run while a step is recorded, not at each; inside `detect_anomaly` every
+            step runs eagerly. When the loss is nan or inf the weights are put back as always, but
+            the optimizer's averages have made the step.
         callbacks: see callbacks.py.
 
     `history` grows as training goes on, so it is there after an exception too.
@@ -56,6 +62,7 @@ class Trainer:
         schedule_by: str = "step",
         accumulate: int = 1,
         clip_norm: float | None = None,
+        compile: bool | Iterable[str] = False,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         if schedule_by not in ("step", "epoch"):
@@ -83,6 +90,9 @@ class Trainer:
         self.schedule_by = schedule_by
         self.accumulate = accumulate
         self.clip_norm = clip_norm
+        self.run = None
+        if compile is not False:
+            self.run = compiled_step(self, None if compile is True else compile)
         self.callbacks = list(callbacks)
         self.history = History()
         self.good = Snapshot(model)
@@ -154,10 +164,18 @@ class Trainer:
     def _step(self, x: Tensor, y: Tensor, epoch: int) -> Step:
         number, started = len(self.history.steps) + 1, perf_counter()
         self.between_steps = False
+        make = self._eagerly if self.run is None else self._compiled
+        value, hits = make(x, y, epoch, number)
+        x.backend.synchronize()
+        seconds = perf_counter() - started
+        return Step(epoch, number, value, None if isnan(hits) else hits, x.shape[0], seconds)
+
+    def _eagerly(self, x: Tensor, y: Tensor, epoch: int, number: int) -> tuple[float, float]:
+        """The loss and the share of hits of a step."""
         self.optimizer.zero_grad()
-        value, hits, images = 0.0, 0.0, x.shape[0]
-        for part_x, part_y in _parts(x, y, self.accumulate):
-            share = part_x.shape[0] / images
+        value, hits = 0.0, 0.0
+        for part_x, part_y in parts(x, y, self.accumulate):
+            share = part_x.shape[0] / x.shape[0]
             output = self.model(part_x)
             loss = self.loss(output, part_y)
             value += float(loss.item()) * share
@@ -171,9 +189,24 @@ class Trainer:
         self.optimizer.step()
         if self.scheduler is not None and self.schedule_by == "step":
             self.scheduler.step()
-        x.backend.synchronize()
-        seconds = perf_counter() - started
-        return Step(epoch, number, value, None if isnan(hits) else hits, images, seconds)
+        return value, hits
+
+    def _compiled(self, x: Tensor, y: Tensor, epoch: int, number: int) -> tuple[float, float]:
+        """The same by one call of the compiled step, of which the numbers are read afterwards."""
+        assert self.run is not None
+        losses, counts, weights = self.run(x, y)
+        value, hits, images = 0.0, 0.0, x.shape[0]
+        sizes = [part.shape[0] for part, _ in parts(x, y, self.accumulate)]
+        for loss, count, size in zip(losses, counts, sizes, strict=True):
+            value += float(loss.item()) * (size / images)
+            hits += _NO_LABELS if count is None else _share(count, size) * (size / images)
+        before = Snapshot(self.model, weights)
+        if not isfinite(value):
+            if not self.good.taken:
+                before.restore()
+            raise self._diverged(f"the loss became {value}", epoch, number)
+        self.good = before
+        return value, hits
 
     def evaluate(self, batches: DataLoader) -> Score:
         """Mean loss and accuracy over the batches, in evaluation mode; the weights stay."""
@@ -203,11 +236,6 @@ class Trainer:
     def _tell(self, event: str, *facts: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *facts)
-
-
-def _parts(x: Tensor, y: Tensor, count: int) -> list[tuple[Tensor, Tensor]]:
-    """A batch in at most `count` parts."""
-    return list(zip(x.chunk(count), y.chunk(count), strict=True)) if count > 1 else [(x, y)]
 
 
 def evaluate(
@@ -240,10 +268,12 @@ def evaluate(
 
 def accuracy(output: Tensor, y: Tensor) -> float | None:
     """The share of rows whose largest output is at the label; None if y is not labels."""
-    if y.dtype.is_floating_point or len(output.shape) != 2 or not y.shape:
-        return None
-    hits = (output.detach().argmax(1) == y).sum().item()
-    return float(hits) / y.shape[0] if y.shape[0] else None
+    hits = count_hits(output, y)
+    return None if hits is None or not y.shape[0] else _share(hits, y.shape[0])
+
+
+def _share(hits: Tensor, rows: int) -> float:
+    return float(hits.item()) / rows
 
 
 def _summary(
