@@ -69,6 +69,11 @@ class Backend(
 
     observe: Callable[[Any, Any, Any], None] | None = None  # told (op, inputs, outputs) of each op
 
+    @property
+    def compile_seconds(self) -> float:
+        """What compiling kernels took in this process until now; 0 where none is compiled in it."""
+        return 0.0
+
     def set_threads(self, threads: int) -> None:
         """Use this many threads from now on; nothing where a backend has none of its own."""
 

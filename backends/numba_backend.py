@@ -51,6 +51,10 @@ class NumbaBackend(
         keep_freed_memory()
         self.few = toolchain.parallel_from()
 
+    @property
+    def compile_seconds(self) -> float:
+        return toolchain.compilations().seconds
+
     def set_threads(self, threads: int) -> None:
         toolchain.set_threads(threads)
         self.few = toolchain.parallel_from()

@@ -86,8 +86,9 @@ def test_words_for_figures() -> None:
     assert (percent(0.97555), percent(None)) == ("97.6 %", "-")
     row = {"backend": "c", "steps": 1, "steps_planned": 2, "test_accuracy": None, "final_loss": 0.5,
            "deviation": None, "images_per_second": 5.25, "ratio": None,
-           "startup_seconds": 0.0}  # fmt: skip
-    assert cells(row) == ["c", "1/2", "-", "0.50000", "-", "5.2", "-", "0.00 s"]
+           "startup_seconds": 0.0, "compile_seconds": 0.0}  # fmt: skip
+    assert cells(row) == ["c", "1/2", "-", "0.50000", "-", "5.2", "-", "0.00 s", "-"]
+    assert cells({**row, "compile_seconds": 3.2})[-1] == "3.2 s"
 
 
 def test_json_has_no_nan(tmp_path: object) -> None:

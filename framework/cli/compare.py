@@ -11,13 +11,14 @@ from typing import Any
 from rich.console import Console
 
 from etude.backends import registry
+from etude.backends.base import Backend
 
 from .. import visualize
 from ..creation import as_backend
 from ..data import Splits
 from ..errors import ArgumentError, MissingLibrary, NonFiniteLoss, fail, nearest
 from ..nn import Module
-from ..training import History, Score, TimeBudget
+from ..training import Callback, History, Score, Step, TimeBudget, Trainer
 from .machine import describe
 from .progress import progress
 from .recipe import Recipe, load_data, make_recipe, prepare
@@ -32,14 +33,26 @@ SLOW = ("python",)  # run within a time budget, not to the end
 
 @dataclass
 class Result:
-    """One run. `startup` covers loading, building the model, and what the first step took extra."""
+    """One run. `startup` covers loading, building the model, and what the first step took extra.
+
+    `compiling` is what of it went into compiling kernels, which `startup` does not count.
+    """
 
     backend: str
     model: Module
     history: History
     startup: float
     steps_planned: int
+    compiling: float = 0.0
+    compiling_later: float = 0.0  # than in the first step
     test: Score | None = None
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Of all steps but the first, without the compiling; None before there are two."""
+        rest = self.history.steps[1:]
+        seconds = sum(s.seconds for s in rest) - self.compiling_later
+        return sum(s.images for s in rest) / seconds if seconds > 0.0 else None
 
     @property
     def final_loss(self) -> float | None:
@@ -48,6 +61,20 @@ class Result:
         last = [s for s in steps if s.epoch == steps[-1].epoch]
         images = sum(s.images for s in last)
         return sum(s.loss * s.images for s in last) / images if images else None
+
+
+class Compiling(Callback):
+    """Notes how long the backend had compiled kernels when the first step was done."""
+
+    def __init__(self, engine: Backend) -> None:
+        self.engine = engine
+        self.after_first = 0.0
+        self.steps = 0
+
+    def on_step(self, trainer: Trainer, step: Step) -> None:
+        if self.steps == 0:
+            self.after_first = self.engine.compile_seconds
+        self.steps += 1
 
 
 def compare(
@@ -113,18 +140,25 @@ def run(
 ) -> None:
     """Train on one backend; the result is in the list from the start, so that Ctrl-C keeps it."""
     started = perf_counter()
-    session = prepare(recipe, splits, as_backend(name))
+    engine = as_backend(name)
+    compiled = engine.compile_seconds
+    session = prepare(recipe, splits, engine)
     trainer = session.trainer
     built = perf_counter() - started
     planned = recipe.epochs * len(session.batches)
     result = Result(name, session.model, trainer.history, built, planned)
     results.append(result)
+    kernels = Compiling(engine)
+    trainer.callbacks.append(kernels)
     limit = budget if name in SLOW else None
     if limit is not None:
         trainer.callbacks.append(TimeBudget(limit))
     trainer.callbacks.append(progress(screen, name, limit))
     trainer.fit(session.batches, recipe.epochs)
-    result.startup += trainer.history.warm_up
+    result.compiling = engine.compile_seconds - compiled
+    result.compiling_later = engine.compile_seconds - kernels.after_first
+    at_first = kernels.after_first - compiled
+    result.startup = max(built + trainer.history.warm_up - at_first, 0.0)
     if len(trainer.history.steps) == planned:
         result.test = trainer.evaluate(session.test)
 
@@ -138,10 +172,10 @@ def deviation(losses: Sequence[float], reference: Sequence[float]) -> float | No
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """What the table shows of each backend, as plain data."""
     reference = next((r for r in results if r.backend == REFERENCE), None)
-    base = None if reference is None else reference.history.images_per_second
+    base = None if reference is None else reference.images_per_second
     found = []
     for r in results:
-        speed = r.history.images_per_second
+        speed = r.images_per_second
         compared = reference is not None and r is not reference
         losses = reference.history.losses if reference is not None else []
         found.append(
@@ -156,6 +190,7 @@ def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
                 "images_per_second": speed,
                 "ratio": speed / base if speed and base else None,
                 "startup_seconds": r.startup,
+                "compile_seconds": r.compiling,
                 "stopped": r.history.stopped,
             }
         )
@@ -165,11 +200,12 @@ def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
 LEGEND = """
 final loss: mean of the last epoch, as far as it went
 deviation:  largest |loss - NumPy's| / NumPy's over the steps that both made
-images/s:   forward, backward and update, without the first step
-start-up:   loading, building the model, and what the first step took beyond the others"""
+images/s:   forward, backward and update, without the first step and without compiling
+start-up:   loading, building the model, and what the first step took beyond the others
+compile:    of kernels, where they are compiled when first used; later runs find them on the disk"""
 
 HEADINGS = ["backend", "steps", "test accuracy", "final loss", "deviation", "images/s", "x NumPy",
-            "start-up"]  # fmt: skip
+            "start-up", "compile"]  # fmt: skip
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -187,6 +223,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         show("images_per_second", ",.0f" if (row["images_per_second"] or 0) >= 100 else ".1f"),
         show("ratio", ".3g"),
         duration(row["startup_seconds"]),
+        duration(row["compile_seconds"]) if row["compile_seconds"] else "-",
     ]
 
 
