@@ -130,6 +130,7 @@ def test_any_shape_agrees_with_python(shape: Any, seed: int) -> None:
 
 NAMED = {
     "images as they are": ((3, 40, 6, 7), (70, 40, 1, 1), ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)),
+    "one element, many images": ((9, 40, 7, 7), (70, 40, 1, 1), NO_PADDING),
     "many channels, wide tiles": ((2, 150, 9, 9), (30, 150, 2, 2), PLAIN),
     "rows in blocks": ((1, 20, 90, 80), (9, 20, 5, 5), PLAIN),
     "several images in a chunk": ((40, 8, 5, 5), (12, 8, 3, 3), PLAIN),

@@ -61,6 +61,7 @@ int conv_f32(float *y, const float *x, const float *w, const float *b, int activ
         int status = conv_batch_f32(y, x, w, b, activation, s);
         if (status != 1) return status;
     }
+    if (conv_pointwise_fits(s)) return conv_pointwise_f32(y, x, w, b, activation, s);
     if (depthwise_fits(s)) return depthwise_f32(y, x, w, b, activation, s);
     return conv_direct_f32(y, x, w, b, activation, s);
 }
@@ -71,6 +72,7 @@ int conv_f64(double *y, const double *x, const double *w, const double *b, int a
         int status = conv_batch_f64(y, x, w, b, activation, s);
         if (status != 1) return status;
     }
+    if (conv_pointwise_fits(s)) return conv_pointwise_f64(y, x, w, b, activation, s);
     if (depthwise_fits(s)) return depthwise_f64(y, x, w, b, activation, s);
     return conv_direct_f64(y, x, w, b, activation, s);
 }
@@ -81,12 +83,14 @@ int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvSha
         if (status != 1) return status;
     }
     if (conv_batch_fits(s)) return conv_batch_input_grad_f32(gx, g, w, s);
+    if (conv_pointwise_fits(s)) return conv_pointwise_input_grad_f32(gx, g, w, s);
     if (turns(s)) return depthwise_input_grad_f32(gx, g, w, s);
     return conv_input_grad_direct_f32(gx, g, w, s);
 }
 
 int conv_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s) {
     if (conv_batch_fits(s)) return conv_batch_input_grad_f64(gx, g, w, s);
+    if (conv_pointwise_fits(s)) return conv_pointwise_input_grad_f64(gx, g, w, s);
     if (turns(s)) return depthwise_input_grad_f64(gx, g, w, s);
     return conv_input_grad_direct_f64(gx, g, w, s);
 }

@@ -74,3 +74,12 @@ int conv_batch_f64(double *y, const double *x, const double *w, const double *b,
                    const ConvShape *s);
 int conv_batch_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s);
 int conv_batch_weight_grad_f64(double *gw, const double *x, const double *g, const ConvShape *s);
+
+/* Windows of one element (conv_pointwise.c). */
+int conv_pointwise_fits(const ConvShape *s);
+int conv_pointwise_f32(float *y, const float *x, const float *w, const float *b, int activation,
+                       const ConvShape *s);
+int conv_pointwise_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s);
+int conv_pointwise_f64(double *y, const double *x, const double *w, const double *b, int activation,
+                       const ConvShape *s);
+int conv_pointwise_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s);
