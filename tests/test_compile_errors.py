@@ -11,7 +11,13 @@ import pytest
 import etude
 from etude import functional as F
 from etude import nn, optim
-from etude.errors import ArgumentError, BackendMismatch, CallError, EtudeError, GradError
+from etude.framework.errors import (
+    ArgumentError,
+    BackendMismatch,
+    CallError,
+    EtudeError,
+    GradError,
+)
 
 TURNS = 0
 LOG: list[Any] = []

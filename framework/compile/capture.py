@@ -18,7 +18,7 @@ from etude.backends.registry import loaded
 from ..autograd import recording
 from ..dtypes import DTYPES
 from ..errors import ArgumentError, BackendMismatch, EtudeError, GradError, fail
-from ..graph.numbers import opened, plain
+from ..graph.open_numbers import opened, plain
 from ..graph.program import Slot
 from ..graph.recorder import CONTRACT, OWN, Recorder
 from ..ops.sampling import default_generator

@@ -9,7 +9,7 @@ from typing import Any
 from etude.backends.base import Knob, Value
 
 from ..errors import ArgumentError, fail
-from ..graph.numbers import is_open, open_number
+from ..graph.open_numbers import is_open, open_number
 from ..graph.program import Program, Slot
 from ..guard import came
 from ..ops.sampling import default_generator

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import CallError, fail
-from ..graph.numbers import is_open
+from ..graph.open_numbers import is_open
 from ..guard import came
 from ..tensor import Tensor
 

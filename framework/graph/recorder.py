@@ -21,7 +21,7 @@ from ..errors import GradError, fail
 from ..ops.sampling import default_generator
 from ..tensor import Tensor
 from ..whereabouts import module_path
-from .numbers import Count, open_number
+from .open_numbers import Count, open_number
 from .program import Program, Slot
 
 OWN = {"to_host", "from_host", "share", "dtype", "synchronize", "observe"}
