@@ -2,5 +2,6 @@
 
 from .archive import load_program
 from .compiled import CacheInfo, Compiled, compile
+from .passes import EXACT
 
-__all__ = ["CacheInfo", "Compiled", "compile", "load_program"]
+__all__ = ["EXACT", "CacheInfo", "Compiled", "compile", "load_program"]
