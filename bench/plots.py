@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from math import atan, degrees
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .report import Table
+
+if TYPE_CHECKING:
+    from etude.framework.profiling import Profile
 
 Record = dict[str, Any]
 MARKS = "osD^vP*X"
@@ -86,6 +90,24 @@ def roofline(pyplot: Any, ceilings: Record, records: Sequence[Record]) -> Any:
     axes.set_ylabel("GFLOP/s")
     axes.set_title(f"Roofline, ceilings by {ceilings['by'].partition(',')[0]}", fontsize=10)
     return figure
+
+
+def of_profile(profile: Profile, path: str | Path) -> Path:
+    """The roofline with a mark for each op of an `etude.profile`, in the colour of its stage.
+
+    Raises ImportError without matplotlib, or OSError.
+    """
+    from matplotlib import pyplot
+
+    found: dict[tuple[str, str], Record] = {}
+    for call in profile.calls:
+        nothing = {"by": call.stage, "family": call.method, "seconds": 0.0, "flops": 0, "bytes": 0}
+        record = found.setdefault((call.stage, call.method), nothing)
+        record["seconds"] += (call.end - call.start) / 1e9
+        record["flops"] += call.flops
+        record["bytes"] += call.moved
+    figure = roofline(pyplot, asdict(profile.ceilings), list(found.values()))
+    return saved(figure, Path(path), pyplot)
 
 
 def peers_of(records: Sequence[Record]) -> list[str]:

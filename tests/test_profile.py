@@ -320,3 +320,13 @@ def test_a_trace_that_cannot_be_written(tmp_path):
 def test_every_method_is_timed_or_known_not_to_be():
     public = {name for name in dir(Backend) if name[0] != "_" and callable(getattr(Backend, name))}
     assert public - {*profiler.METHODS} == profiler.UNTIMED - {"observe"}
+
+
+def test_a_profile_on_the_roofline(tmp_path):
+    pytest.importorskip("matplotlib")
+    from etude.bench.plots import of_profile
+
+    step, x, y = training("numpy")
+    p = profiled(step, x, y)
+    path = of_profile(p, tmp_path / "roofline.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
