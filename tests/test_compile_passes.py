@@ -11,9 +11,7 @@ from etude.backends.base import Knob
 from etude.framework.compile.explain import explain
 from etude.framework.compile.passes import EXACT, PASSES, optimize, stages
 from etude.framework.compile.passes.common import common
-from etude.framework.compile.passes.cross_entropy import cross_entropy
 from etude.framework.compile.passes.dead import dead
-from etude.framework.compile.passes.epilogue import epilogue, scales
 from etude.framework.compile.passes.fold import fold
 from etude.framework.compile.passes.fuse import fuse, reductions
 from etude.framework.compile.passes.optimizer import optimizer
@@ -289,87 +287,6 @@ def test_broadcast_operands_are_not_written_out():
     after = copies(program)
     assert "expand" not in [i.method for i in after.instructions]
     assert after(X).tolist() == program(X).tolist()
-
-
-# epilogues ----------------------------------------------------------------------------------------
-def test_bias_and_activation_join_the_product():
-    w, b = etude.ones(4, 3), etude.ones(4)
-    program = made(lambda x: (x @ w.t() + b).tanh(), X, state=[w, b])
-    after = epilogue(transposes(program))
-    assert lines(after) == ["%6 = linear(input0, tensor0, tensor1, activation='tanh')"]
-    assert after.flops == program.flops
-    conv = nn.Conv2d(1, 2, 3)
-    program = made(lambda x: conv(x).relu(), etude.ones(1, 1, 4, 4), state=[conv])
-    (text,) = lines(epilogue(program))
-    assert text.endswith("activation='relu')")
-
-
-def test_a_product_that_others_read_stays():
-    w = etude.ones(4, 3)
-
-    def twice(x):
-        y = F.linear(x, w)
-        return y, y.relu()
-
-    for f in (
-        twice,
-        lambda x: F.linear(x, w).exp(),
-        lambda x: F.linear(x, w) + etude.ones(2, 4),
-        lambda x: (x @ etude.ones(3, 4) + etude.ones(4)).relu(),
-    ):
-        program = made(f, X, state=[w])
-        assert epilogue(program) is program
-
-
-def test_batch_norm_after_training_joins_the_weights():
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
-    x = etude.randn(2, 3, 6, 6)
-    program = made(lambda x: model(x), x, state=[model])
-    after = optimize(program, NUMPY)
-    assert [i.method for i in after.instructions if len(i.outputs[0].shape) == 4][-1] == "conv"
-    assert not any(i.method == "binary" for i in after.instructions if i.outputs[0].shape[0] == 2)
-    assert etude.allclose(after(x), program(x), atol=1e-6)
-    assert scales(made(lambda x: model[0](x) * 2.0, x, state=[model])).flops > 0
-
-
-def test_scales_leave_other_factors_alone():
-    conv, s = nn.Conv2d(3, 4, 3), etude.ones(1, 1, 1, 4)
-    program = made(lambda x: conv(x) * s, etude.ones(2, 3, 6, 6), state=[conv, s])
-    assert scales(program) is program
-
-
-def logits(x, w, y):
-    return F.nll_loss(F.log_softmax(x @ w, 1), y)
-
-
-def test_log_softmax_and_labels_become_cross_entropy():
-    w, y = etude.randn(3, 4, requires_grad=True), etude.tensor([3, 1])
-
-    def f(x, y):
-        w.grad = None
-        loss = logits(x, w, y)
-        loss.backward()
-        return loss
-
-    program = made(f, X, y, state=[w])
-    after = cross_entropy(common(fold(copies(program), NUMPY)))
-    methods = [i.method for i in after.instructions]
-    assert {"cross_entropy", "cross_entropy_grad"} <= {*methods}
-    assert not {"log_softmax", "log_softmax_grad", "gather", "scatter_add"} & {*methods}
-    assert after(X, y).item() == pytest.approx(program(X, y).item(), rel=1e-6)
-    with pytest.raises(IndexError):
-        after(X, etude.tensor([3, 4]))
-
-
-def test_logarithms_that_others_read_are_kept():
-    w, y = etude.randn(3, 4), etude.tensor([3, 1])
-
-    def f(x, y):
-        logs = F.log_softmax(x @ w, 1)
-        return F.nll_loss(logs, y), logs.exp()
-
-    program = fold(copies(made(f, X, y, state=[w])), NUMPY)
-    assert cross_entropy(program) is program
 
 
 # fusion -------------------------------------------------------------------------------------------

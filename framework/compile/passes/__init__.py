@@ -22,6 +22,7 @@ from .fold import fold
 from .fuse import fuse, reductions
 from .memory import plan
 from .optimizer import optimizer
+from .pools import pools
 from .recompute import recompute
 from .transposes import copies, transposes
 
@@ -43,6 +44,7 @@ PASSES = {
     "fold": Pass(fold, False, "settle what is known before the first run"),
     "common": Pass(common, False, "compute what is computed twice only once"),
     "dead": Pass(dead, False, "drop what nobody reads"),
+    "pools": Pass(pools, False, "take relu after max pooling, where there is less of it"),
     "cross_entropy": Pass(cross_entropy, True, "make log-softmax and the pick of labels one call"),
     "epilogue": Pass(epilogue, False, "take bias and activation into the product before them"),
     "fuse": Pass(fuse, False, "make elementwise functions that follow one another one call"),

@@ -36,6 +36,8 @@ class Loss:
 
 def cross_entropy(program: Program) -> Program:
     """Look for log-softmax, the logarithm at each label, and the gradients of both."""
+    if not any(i.method == "log_softmax" for i in program.instructions):
+        return program
     losses = _Search(program).losses()
     value = namer(program)
     new: dict[int, Instruction] = {}

@@ -25,11 +25,7 @@ from .rewrite import IN_PLACE, SIGNATURES, Merged, finished, namer, readers
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu")
 PRODUCTS = ("matmul", "linear", "conv")
-ACTIVATION = {
-    n: SIGNATURES[n].index("activation")
-    for n in ("linear", "conv")
-    if "activation" in SIGNATURES[n]
-}
+ACTIVATION = {name: SIGNATURES[name].index("activation") for name in ("linear", "conv")}
 Found = dict[Value, Instruction]  # products that one instruction reads, by their results
 Join = Callable[[Instruction, Found], "tuple[Value, list[Instruction]] | None"]
 

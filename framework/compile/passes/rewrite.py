@@ -8,7 +8,7 @@ from inspect import signature
 from itertools import count
 from typing import Any
 
-from etude.backends.base import RANDOM, Backend, Instruction, Value
+from etude.backends.base import Backend, Instruction, Value
 
 from ...graph.program import Program, flops
 
@@ -22,8 +22,10 @@ IN_PLACE = {  # methods that write into arguments, and the places of those
     "put_strided": (0,),
     "assign": (0,),
 }
-CONTRACT = [n for n in dir(Backend) if not n.startswith("_") and callable(getattr(Backend, n))]
-SIGNATURES = {name: list(signature(getattr(Backend, name)).parameters)[1:] for name in CONTRACT}
+METHODS = {
+    n: f for n in dir(Backend) if not n.startswith("_") and callable(f := getattr(Backend, n))
+}
+SIGNATURES = {name: list(signature(f).parameters)[1:] for name, f in METHODS.items()}
 OUT = {name: names.index("out") for name, names in SIGNATURES.items() if "out" in names}
 ELEMENTWISE = ("unary", "binary", "where", "cast")
 
@@ -168,8 +170,9 @@ def readers(program: Program) -> dict[Value, int]:
 
 def namer(program: Program) -> Callable[[Any, Any], Value]:
     """A function (shape, dtype) that makes values with numbers that are not in use."""
-    numbers = [v.number for i in program.instructions for v in i.outputs]
-    fresh = count(max([*numbers, *(v.number for v in (*program.reads, *program.constants))]) + 1)
+    taken = [v.number for i in program.instructions for v in i.outputs]
+    taken += [v.number for v in (*program.reads, *program.constants)]
+    fresh = count(max(taken, default=-1) + 1)
     return lambda shape, dtype: Value(next(fresh), shape, dtype)
 
 
@@ -182,8 +185,3 @@ class Merged:
     def flops(self, inputs: Any, outputs: Any) -> int:
         """Floating-point operations."""
         return sum(map(flops, self.parts)) + self.more
-
-
-def is_random(i: Instruction) -> bool:
-    """Whether an instruction draws random numbers."""
-    return i.method in RANDOM

@@ -1,0 +1,153 @@
+"""The passes that look for patterns: epilogues, batch norm, pools, cross-entropy."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from test_compile_passes import NUMPY, X, lines, made
+
+import etude
+from etude import functional as F
+from etude import nn
+from etude.framework.compile.passes import optimize
+from etude.framework.compile.passes.common import common
+from etude.framework.compile.passes.cross_entropy import cross_entropy
+from etude.framework.compile.passes.epilogue import epilogue, scales
+from etude.framework.compile.passes.fold import fold
+from etude.framework.compile.passes.pools import pools
+from etude.framework.compile.passes.transposes import copies, transposes
+
+BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
+
+
+# epilogues ----------------------------------------------------------------------------------------
+def test_bias_and_activation_join_the_product():
+    w, b = etude.ones(4, 3), etude.ones(4)
+    program = made(lambda x: (x @ w.t() + b).tanh(), X, state=[w, b])
+    after = epilogue(transposes(program))
+    assert lines(after) == ["%6 = linear(input0, tensor0, tensor1, activation='tanh')"]
+    assert after.flops == program.flops
+    conv = nn.Conv2d(1, 2, 3)
+    program = made(lambda x: conv(x).relu(), etude.ones(1, 1, 4, 4), state=[conv])
+    (text,) = lines(epilogue(program))
+    assert text.endswith("activation='relu')")
+
+
+def test_a_product_that_others_read_stays():
+    w = etude.ones(4, 3)
+
+    def twice(x):
+        y = F.linear(x, w)
+        return y, y.relu()
+
+    for f in (
+        twice,
+        lambda x: F.linear(x, w).exp(),
+        lambda x: F.linear(x, w) + etude.ones(2, 4),
+        lambda x: (x @ etude.ones(3, 4) + etude.ones(4)).relu(),
+    ):
+        program = made(f, X, state=[w])
+        assert epilogue(program) is program
+
+
+def test_batch_norm_after_training_joins_the_weights():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    x = etude.randn(2, 3, 6, 6)
+    program = made(lambda x: model(x), x, state=[model])
+    after = optimize(program, NUMPY)
+    assert [i.method for i in after.instructions if len(i.outputs[0].shape) == 4][-1] == "conv"
+    assert not any(i.method == "binary" for i in after.instructions if i.outputs[0].shape[0] == 2)
+    assert etude.allclose(after(x), program(x), atol=1e-6)
+    assert scales(made(lambda x: model[0](x) * 2.0, x, state=[model])).flops > 0
+
+
+def test_scales_leave_other_factors_alone():
+    conv, s = nn.Conv2d(3, 4, 3), etude.ones(1, 1, 1, 4)
+    program = made(lambda x: conv(x) * s, etude.ones(2, 3, 6, 6), state=[conv, s])
+    assert scales(program) is program
+
+
+def logits(x, w, y):
+    return F.nll_loss(F.log_softmax(x @ w, 1), y)
+
+
+def test_log_softmax_and_labels_become_cross_entropy():
+    w, y = etude.randn(3, 4, requires_grad=True), etude.tensor([3, 1])
+
+    def f(x, y):
+        w.grad = None
+        loss = logits(x, w, y)
+        loss.backward()
+        return loss
+
+    program = made(f, X, y, state=[w])
+    after = cross_entropy(common(fold(copies(program), NUMPY)))
+    methods = [i.method for i in after.instructions]
+    assert {"cross_entropy", "cross_entropy_grad"} <= {*methods}
+    assert not {"log_softmax", "log_softmax_grad", "gather", "scatter_add"} & {*methods}
+    assert after(X, y).item() == pytest.approx(program(X, y).item(), rel=1e-6)
+    with pytest.raises(IndexError):
+        after(X, etude.tensor([3, 4]))
+
+
+def test_logarithms_that_others_read_are_kept():
+    w, y = etude.randn(3, 4), etude.tensor([3, 1])
+
+    def f(x, y):
+        logs = F.log_softmax(x @ w, 1)
+        return F.nll_loss(logs, y), logs.exp()
+
+    program = fold(copies(made(f, X, y, state=[w])), NUMPY)
+    assert cross_entropy(program) is program
+
+
+# pools --------------------------------------------------------------------------------------------
+def pooled(x, w, kernel=2, stride=2, padding=0):
+    w.grad = None
+    y = F.max_pool2d((x * w).relu(), kernel, stride, padding)
+    (y * y).sum().backward()
+    return y.detach()
+
+
+def test_relu_goes_behind_the_pool():
+    w = etude.ones(1, requires_grad=True)
+    program = made(lambda x: pooled(x, w), etude.randn(2, 3, 6, 6), state=[w])
+    after = pools(program)
+    order = [i.arguments[0] if "ary" in i.method else i.method for i in after.instructions]
+    assert order.index("max_pool") < order.index("relu")
+    assert order.index("relu_grad") < order.index("max_pool_grad")
+    assert after.bytes < 0.8 * program.bytes
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), (3, 1, 1)])
+def test_relu_behind_the_pool_gives_equal_bits(backend, window):
+    values = [-0.0, 0.0, 1.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 0.5, -2.0]
+    with etude.use_backend(backend):
+        x = etude.tensor([values[(7 * n + n // 6) % 10] for n in range(98)]).reshape(1, 2, 7, 7)
+        w = etude.full((1, 2, 7, 7), 1.0).requires_grad_()
+        program = made(lambda x: pooled(x, w, *window), x, state=[w])
+        after = pools(program)
+        assert after is not program
+        found = [(p(x).numpy().tobytes(), w.grad.numpy().tobytes()) for p in (program, after)]
+        assert found[0] == found[1]
+
+
+def test_a_relu_that_others_read_stays_before_the_pool():
+    w = etude.ones(1, requires_grad=True)
+
+    def both(x):
+        w.grad = None
+        y = (x * w).relu()
+        (F.max_pool2d(y, 2) * y[:, :, ::2, ::2]).sum().backward()
+
+    def places(x):
+        w.grad = None
+        y, at = F.max_pool2d((x * w).relu(), 2, return_indices=True)
+        y.sum().backward()
+        return at
+
+    for f in (both, places, lambda x: F.max_pool2d(x.relu(), 2)):
+        program = made(f, etude.randn(1, 1, 4, 4), state=[w])
+        assert pools(program) is program
