@@ -6,7 +6,7 @@ from typing import Any
 
 from .c_base import CBase
 from .c_library import ffi
-from .c_memory import check
+from .c_memory import Block, check
 from .defaults.norm import NormDefaults
 from .tier1 import Buffer
 
@@ -69,3 +69,36 @@ class CNorm(CBase, NormDefaults):
         kernel = self.c.layer_norm_grad[x.dtype]
         check(kernel(gx.data, gw.data, gb.data, *inputs), "layer_norm_grad")
         return gx, gw, gb
+
+    def local_response_norm(
+        self, x: Buffer, size: int, alpha: float, beta: float, k: float
+    ) -> tuple[Buffer, Buffer]:
+        if not x.size:
+            return super().local_response_norm(x, size, alpha, beta, k)
+        y, s = self.empty(x.shape, x.dtype), self.empty(x.shape, x.dtype)
+        given = *_planes(x), size, alpha, beta, k
+        check(self.c.response_norm[x.dtype](y.data, s.data, x.data, *given), "local_response_norm")
+        return y, s
+
+    def local_response_norm_grad(
+        self,
+        g: Buffer,
+        x: Buffer,
+        s: Buffer,
+        size: int,
+        alpha: float,
+        beta: float,
+        out: Buffer = None,
+    ) -> Buffer:
+        if not x.size:
+            return super().local_response_norm_grad(g, x, s, size, alpha, beta, out)
+        gx = self.empty(x.shape, x.dtype) if out is None else out
+        given = gx.data, g.data, x.data, s.data, *_planes(x), size, alpha, beta
+        check(self.c.response_norm_grad[x.dtype](*given), "local_response_norm_grad")
+        return gx
+
+
+def _planes(x: Block) -> tuple[int, int, int]:
+    """Images, channels, and numbers of a plane."""
+    n, c = x.shape[:2]
+    return n, c, x.size // (n * c)

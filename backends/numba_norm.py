@@ -1,10 +1,10 @@
-"""Batch norm and layer norm on the Numba backend."""
+"""Batch, layer and local response norm on the Numba backend."""
 
 from __future__ import annotations
 
 from math import prod
 
-from ..kernels.numba_cpu import norm
+from ..kernels.numba_cpu import norm, response_norm
 from .defaults.norm import NormDefaults
 from .numba_memory import empty
 from .tier1 import Buffer
@@ -73,3 +73,30 @@ class NumbaNorm(NormDefaults):
         norm.layer_norm_grad(gx, parts, g, x, weights, w is not None, mean, rstd, lines)
         norm.add_pieces(gw, gb, parts)
         return gx, gw, gb
+
+    def local_response_norm(
+        self, x: Buffer, size: int, alpha: float, beta: float, k: float
+    ) -> tuple[Buffer, Buffer]:
+        if x.size == 0:
+            return super().local_response_norm(x, size, alpha, beta, k)
+        y, s = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
+        numbers = (x.dtype.type(number) for number in (alpha, beta, k))
+        response_norm.forward(*(z.reshape(*x.shape[:2], -1) for z in (y, s, x)), size, *numbers)
+        return y, s
+
+    def local_response_norm_grad(
+        self,
+        g: Buffer,
+        x: Buffer,
+        s: Buffer,
+        size: int,
+        alpha: float,
+        beta: float,
+        out: Buffer = None,
+    ) -> Buffer:
+        if x.size == 0:
+            return super().local_response_norm_grad(g, x, s, size, alpha, beta, out)
+        gx = empty(x.shape, x.dtype) if out is None else out
+        planes = (z.reshape(*x.shape[:2], -1) for z in (gx, g, x, s))
+        response_norm.backward(*planes, size, x.dtype.type(alpha), x.dtype.type(beta))
+        return gx

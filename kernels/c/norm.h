@@ -21,3 +21,12 @@ int layer_norm_grad_f32(float *gx, float *gw, float *gb, const float *g, const f
 int layer_norm_grad_f64(double *gx, double *gw, double *gb, const double *g, const double *x,
                         const double *w, const double *mean, const double *rstd, int64_t rows,
                         int64_t length);
+int response_norm_f32(float *y, float *s, const float *x, int64_t n, int64_t c, int64_t l,
+                      int64_t size, double alpha, double beta, double k);
+int response_norm_f64(double *y, double *s, const double *x, int64_t n, int64_t c, int64_t l,
+                      int64_t size, double alpha, double beta, double k);
+int response_norm_grad_f32(float *gx, const float *g, const float *x, const float *s, int64_t n,
+                           int64_t c, int64_t l, int64_t size, double alpha, double beta);
+int response_norm_grad_f64(double *gx, const double *g, const double *x, const double *s,
+                           int64_t n, int64_t c, int64_t l, int64_t size, double alpha,
+                           double beta);
