@@ -40,7 +40,8 @@ ARGUMENTS = {
 CELL = 60  # of each unit and step of a recurrent layer, besides its products
 SMALLER = {"strided", "unstrided", "gather", "scatter_add", "max_pool_pick"}  # touch a part of x
 MOVES = {"reshape", "strided", "unstrided", "transpose", "expand", "cat", "pad", "gather", "full"}
-MOVES |= {"empty", "assign", "put_strided", "from_host", "to_host", "share", "keep", "unfold", "fold"}
+MOVES |= {"empty", "assign", "put_strided", "from_host", "to_host", "share", "keep"}
+MOVES |= {"unfold", "fold"}
 
 
 def _size(x: Any) -> int:
