@@ -45,5 +45,6 @@ def test_readme_example() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
     assert blocks
+    names = {"__name__": "readme", "etude": etude}  # each block goes on from those before
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {"__name__": "readme", "etude": etude})
+        exec(compile(block, "README.md", "exec"), names)
