@@ -288,3 +288,88 @@ def test_exceptions_pass_through_and_leave_everything() -> None:
     assert (plain(model.state_dict()), plain(opt.state_dict()), etude.get_rng_state()) == before
     assert all(p.grad is g for p, g in zip(model.parameters(), grads))
     assert type(opt.param_groups[0]["lr"]) is float
+
+
+def test_hooks_and_frozen_parameters_are_noticed() -> None:
+    def run(compiled: bool) -> Any:
+        a, b = (etude.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+        opt = optim.SGD([a, b], 0.1)
+
+        def step(x):
+            opt.zero_grad()
+            (a * b * x).sum().backward()
+            opt.step()
+
+        f = etude.compile(step) if compiled else step
+        left, handle = [], None
+        for i in range(8):
+            if i == 2:
+                handle = a.register_hook(lambda g: g * 3.0)
+            if i == 4:
+                handle.remove()
+            if i == 5:
+                b.requires_grad_(False)
+            if i == 7:
+                b.requires_grad_()
+            f(etude.full((2,), float(i)))
+            left.append([plain(t) for t in (a, b, a.grad, b.grad)])
+        return left
+
+    assert run(True) == run(False)
+
+
+def test_two_functions_share_a_model() -> None:
+    def run(compiled: bool) -> Any:
+        model = net("numpy")
+        opt = OPTIMIZERS["momentum"](model.parameters())
+
+        def train(x):
+            opt.zero_grad()
+            loss = model(x).square().sum()
+            loss.backward()
+            opt.step()
+            return loss
+
+        @etude.no_grad()
+        def score(x):
+            return model(x)
+
+        f, g = (etude.compile(h, passes=EXACT) if compiled else h for h in (train, score))
+        found = []
+        for _ in range(5):
+            model.train()
+            found.append(plain(f(etude.rand(4, 4))))
+            model.eval()
+            found.append(plain(g(etude.rand(4, 4))))
+        if compiled:
+            assert (f.cache_info().hits, g.cache_info().hits) == (3, 4)
+        return found
+
+    assert run(True) == run(False)
+
+
+def test_two_optimizers_in_one_function() -> None:
+    def run(compiled: bool) -> Any:
+        one, two = nn.Linear(2, 2), nn.Linear(2, 1)
+        first, second = optim.Adam(one.parameters(), 0.01), optim.Adam(two.parameters(), 0.1)
+
+        def step(x):
+            made = one(etude.randn(4, 2))
+            second.zero_grad()
+            loss = two(made.detach()).exp().mean() - two(x).mean()
+            loss.backward()
+            second.step()
+            first.zero_grad()
+            other = -two(made).mean()
+            other.backward()
+            first.step()
+            return loss, other
+
+        f = etude.compile(step, passes=EXACT) if compiled else step
+        losses = [plain(f(etude.rand(4, 2))) for _ in range(5)]
+        return losses, [plain(p.grad) for p in two.parameters()], plain(two.state_dict())
+
+    etude.manual_seed(0)
+    expected = run(False)
+    etude.manual_seed(0)
+    assert run(True) == expected

@@ -65,7 +65,7 @@ class Entry:
         self.recording, self.programs = recording, programs
         self.program = program = programs[-1][1]
         self.runner: Runner = backend.load(program)
-        self.modes, self.modules = modes(found.modules.values()), changes.modules
+        self.modes, self.modules = modes(found), changes.modules
         self.names = [
             (f.place, f.key, f.value)
             for f in found.facts
@@ -114,6 +114,7 @@ class Entry:
         self.unusual = bool(recording.numbers or recording.before)
         self.unusual |= any(how == "number" for how, _ in recording.leaves)
         self.ended = Node(Ended(), (), tick(), None, None)
+        recording.inputs = []  # the first batch need not be kept
         self.single = recording.leaves in ([("output", True)], [("output", False)])
         self.single = self.single and recording.build([self]) is self
         self.harmless = not recording.before and _checks_first(program)
@@ -125,7 +126,7 @@ class Entry:
             return None
         if changes.modules != self.modules:
             count = changes.modules
-            if modes(self.found.modules.values()) != self.modes:
+            if modes(self.found) != self.modes:
                 return None
             self.modules = count
         recording = self.recording

@@ -62,7 +62,7 @@ class Before:
     def open_up(self, absent: bool) -> None:
         """Put open numbers into the groups, and openings in the place of gradients."""
         for t, _ in self.tensors:
-            if t.requires_grad and t.node is None:
+            if t.node is None and (t.requires_grad or t.grad is not None):
                 self.capture.watch(t, absent)
         for group, before in self.groups:
             group.update({k: v for k in before if (v := open_number(group, k)) is not None})

@@ -6,15 +6,14 @@ everything else the value, or the object itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ..autograd import recording
 from ..creation import preferred
 from ..errors import CallError, fail
 from ..guard import came
-from ..nn.module import Module
 from ..tensor import Tensor
+from .discover import Found
 from .structure import PLAIN
 
 
@@ -45,6 +44,8 @@ def _part(x: Any, leaves: list[Tensor]) -> Any:
         return type(x), [_part(v, leaves) for v in x]
     if isinstance(x, dict):
         return dict, [(k, _part(v, leaves)) for k, v in x.items()]
+    if getattr(x, "shape", None) == () and hasattr(x, "item"):  # a number of NumPy's
+        return type(x), repr(x)
     if hasattr(x, "__array_interface__") or hasattr(x, "__array__"):
         raise fail(
             CallError,
@@ -75,9 +76,11 @@ def opaque(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any
     return [(name, x) for name, x in named if not isinstance(x, (Tensor, *PLAIN, dict, list))]
 
 
-def modes(modules: Iterable[tuple[str, Module]]) -> list[list[tuple[str, Any]]]:
-    """What modules are set to: their mode and plain attributes, and their parts and hooks."""
-    return [[(k, _mode(v)) for k, v in vars(m).items()] for _, m in modules]
+def modes(found: Found) -> list[Any]:
+    """What modules are set to: their mode and plain attributes, parts and hooks; tensors' hooks."""
+    hooks = [list(map(id, t.hooks)) for _, t in found.tensors.values() if t.hooks]
+    modules = [m for _, m in found.modules.values()]
+    return [hooks, *([(k, _mode(v)) for k, v in vars(m).items()] for m in modules)]
 
 
 def _mode(v: Any) -> Any:
