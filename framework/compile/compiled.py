@@ -117,6 +117,9 @@ class Compiled:
     @property
     def programs(self) -> list[tuple[str, Program]]:
         """(pass, program after it) of the newest recording, beginning with ("recorded", ...)."""
+        return self._newest().programs
+
+    def _newest(self) -> Entry:
         if not self.entries:
             raise fail(
                 ArgumentError,
@@ -124,7 +127,7 @@ class Compiled:
                 "expected a recording, got none yet; call the function first: twice, if it makes "
                 "the first step of an optimizer, which is not recorded",
             )
-        return self.entries[0].programs
+        return self.entries[0]
 
     def explain(self) -> str:
         """A report: the program as recorded and after each pass, with its cost."""
@@ -140,8 +143,7 @@ class Compiled:
         """
         from .archive import save_recording
 
-        assert self.programs
-        return save_recording(self.entries[0].recording, path)
+        return save_recording(self._newest().recording, path)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.fn, '__qualname__', type(self.fn).__name__)}>"
