@@ -28,6 +28,7 @@ parts of the tape. `Tape.called` names those.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from threading import Lock
 from typing import Any
 
@@ -151,7 +152,7 @@ class Tape:
                 if real:
                     self.reals[at] = knob.read()
                 else:
-                    self.words[at] = int(knob.read()) & WORD
+                    self.words[at] = index(knob.read()) & WORD
             if not self.plain:
                 return Run(self, given, key, counter).results()
             stopped = self.go(0, 0, key, counter)

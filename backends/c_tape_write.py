@@ -143,11 +143,12 @@ class Writer(CBackend):
         self.c = kernels(lib, self._noted)
 
     def _noted(self, name: str, function: Any) -> Any:
-        """A function that writes a record of a call of that kernel."""
+        """A function that writes a record of a call. What takes no pointer is no kernel: called."""
         kernel = SIGNATURES.get(name)
+        if kernel is None or not {*kernel.kinds} & {*"prt"}:
+            return function
 
         def note(*arguments: Any) -> Any:
-            assert kernel is not None, name
             if kernel.returns == "p":
                 return self._filled(kernel, arguments)
             self.records.append(Record(kernel, arguments))

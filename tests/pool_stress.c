@@ -60,7 +60,9 @@ static int loops;
 static void *caller(void *number) {
     unsigned seed = (unsigned)(intptr_t)number;
     for (int i = 0; i < loops; i++) {
+        if (i % 300 == 0) pool_stay_awake(1);
         check_loop(&seed);
+        if (i % 300 == 99 || (i % 300 < 99 && i == loops - 1)) pool_stay_awake(-1);
         if (i % 500 == 499) nanosleep(&(struct timespec){0, 300000}, NULL); /* workers sleep */
         if (i % 700 == 699) pool_set_threads(1 + (int)(rand_r(&seed) % 6));
     }

@@ -211,6 +211,27 @@ def test_what_cannot_be_written_is_called_between_two_parts() -> None:
     assert [values(y) for y in tape([buffer([1, 2], "int64")], 0, 0)] == [[12, 24], [10, 20]]
 
 
+def test_without_shapes_the_plain_loop_is_left() -> None:
+    program, group = knobs_in_whole_numbers()
+    program.instructions[1].outputs[0].shape = None
+    run = c().load(program)
+    group["n"] = 3
+    assert [values(y) for y in run([buffer([1, 2], "int64")], 0, 0)] == [[8, 16], [6, 12]]
+
+
+def test_a_count_is_whole() -> None:
+    group = {"step": 1}
+    w = Writing()
+    p, g, m, v = (w.input((1,)) for _ in range(4))
+    rule = 0.1, 0.9, 0.99, 1e-8, 0.0, False
+    w("adam_steps", [p], [g], [m], [v], Knob(group, "step"), *rule)
+    tape, given = taped(w.returning()), [buffer([1.0]) for _ in range(4)]
+    assert tape(given, 0, 0) == []
+    group["step"] = 1.5  # type: ignore[assignment]
+    with pytest.raises(TypeError):
+        tape(given, 0, 0)
+
+
 def test_constants_that_change_have_their_values_at_each_run() -> None:
     w = Writing()
     x, mean = w.input((2,)), w.constant([1, 2])

@@ -12,11 +12,13 @@
  *
  * where `call` is a function that hands the arguments on to one kernel (tape_inner.h). A chain of 200
  * functions of ten numbers takes 6 us, 0.03 for each, its arithmetic included; eagerly 800. Most
- * addresses never change: values that live only inside a run have their places in one arena. What differs from run to run is listed beside the tape: words that
- * hold addresses in what was given or is given back ("slots"), and counters of random numbers.
+ * addresses never change: values that live only inside a run have their places in one arena. What
+ * differs from run to run is listed beside the tape: words that hold addresses in what was given or
+ * is given back ("slots"), and counters of random numbers.
  *
- * Kernels run one after another on this thread, and each spreads its own loops over the pool, whose
- * workers stay awake until the tape ends: waking one costs more than most kernels of a small step.
+ * Kernels run one after another on this thread, and each spreads its own loops over the pool. Its
+ * workers stay awake until the tape ends, so that no serial stretch sends them to sleep; in steps
+ * without one, where kernels follow each other closely, that makes no difference.
  *
  * A kernel that refuses (an index out of range, no scratch memory) ends the run at its record. The
  * caller does that instruction again by itself, which raises the error that an eager step would.
