@@ -3,10 +3,12 @@
  *     for each block of positions:                       (parallel)
  *         for each instruction:  row(to, a, b, c, count)     a row of elementwise_inner.h
  *
- * One call for each function reads and writes memory for each: ten functions of 16M numbers move
- * 1.3 GB. Here a block goes through all of them while it is in the first cache, so memory is swept
- * once. Nothing is compiled at run time, and results are equal to the bit, as the rows are the ones
- * that single functions use. What it costs: a call for each instruction and block.
+ * One call for each function sweeps memory for each. Here a block goes through all of them while it
+ * is in the first cache: ten plain functions of 16M numbers take 8 ms instead of 45, of 4,096
+ * numbers 1.9 us. Results are equal to the bit, as the rows are those of single functions. What it
+ * costs is a call for each instruction and block, 4 ns (a hundred additions of ten numbers take
+ * 0.6 us), and the way to the first cache and back: a loop compiled for the ten functions takes
+ * half as long on 64K numbers, two thirds on 1M, and 80 ms to compile.
  *
  * An input that is broadcast over many short rows would make blocks short. Those blocks hold many
  * rows, and the input is spread into a register first (TILED), once for all blocks if it is a row.
