@@ -61,6 +61,10 @@ int conv_f32(float *y, const float *x, const float *w, const float *b, int activ
         int status = conv_batch_f32(y, x, w, b, activation, s);
         if (status != 1) return status;
     }
+    if (conv_lanes_fits(s, s->c, s->o, s->h * s->w)) {
+        int status = conv_lanes_f32(y, x, w, b, activation, s);
+        if (status != 1) return status;
+    }
     if (conv_pointwise_fits(s)) return conv_pointwise_f32(y, x, w, b, activation, s);
     if (depthwise_fits(s)) return depthwise_f32(y, x, w, b, activation, s);
     return conv_direct_f32(y, x, w, b, activation, s);
@@ -70,6 +74,10 @@ int conv_f64(double *y, const double *x, const double *w, const double *b, int a
              const ConvShape *s) {
     if (conv_batch_fits(s)) {
         int status = conv_batch_f64(y, x, w, b, activation, s);
+        if (status != 1) return status;
+    }
+    if (conv_lanes_fits(s, s->c, s->o, s->h * s->w)) {
+        int status = conv_lanes_f64(y, x, w, b, activation, s);
         if (status != 1) return status;
     }
     if (conv_pointwise_fits(s)) return conv_pointwise_f64(y, x, w, b, activation, s);
@@ -83,6 +91,8 @@ int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvSha
         if (status != 1) return status;
     }
     if (conv_batch_fits(s)) return conv_batch_input_grad_f32(gx, g, w, s);
+    if (conv_lanes_fits(s, s->o, s->c, s->oh * s->ow))
+        return conv_lanes_input_grad_f32(gx, g, w, s);
     if (conv_pointwise_fits(s)) return conv_pointwise_input_grad_f32(gx, g, w, s);
     if (turns(s)) return depthwise_input_grad_f32(gx, g, w, s);
     return conv_input_grad_direct_f32(gx, g, w, s);
@@ -90,6 +100,8 @@ int conv_input_grad_f32(float *gx, const float *g, const float *w, const ConvSha
 
 int conv_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s) {
     if (conv_batch_fits(s)) return conv_batch_input_grad_f64(gx, g, w, s);
+    if (conv_lanes_fits(s, s->o, s->c, s->oh * s->ow))
+        return conv_lanes_input_grad_f64(gx, g, w, s);
     if (conv_pointwise_fits(s)) return conv_pointwise_input_grad_f64(gx, g, w, s);
     if (turns(s)) return depthwise_input_grad_f64(gx, g, w, s);
     return conv_input_grad_direct_f64(gx, g, w, s);

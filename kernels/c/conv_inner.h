@@ -83,3 +83,12 @@ int conv_pointwise_input_grad_f32(float *gx, const float *g, const float *w, con
 int conv_pointwise_f64(double *y, const double *x, const double *w, const double *b, int activation,
                        const ConvShape *s);
 int conv_pointwise_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s);
+
+/* Few channels, images in the lanes (conv_lanes.c); 1 as of winograd. */
+int conv_lanes_fits(const ConvShape *s, int64_t in, int64_t out, int64_t sources);
+int conv_lanes_f32(float *y, const float *x, const float *w, const float *b, int activation,
+                   const ConvShape *s);
+int conv_lanes_input_grad_f32(float *gx, const float *g, const float *w, const ConvShape *s);
+int conv_lanes_f64(double *y, const double *x, const double *w, const double *b, int activation,
+                   const ConvShape *s);
+int conv_lanes_input_grad_f64(double *gx, const double *g, const double *w, const ConvShape *s);
