@@ -89,7 +89,8 @@ class _Choice:
                 root = self.facts.root[u]
                 if any(n < at < use for at in self.changes.get(root, ())):
                     return None
-                alive = root in self.facts.given or self.reads[root][-1] >= use
+                outside = root in self.facts.given or root in self.facts.kept
+                alive = outside or self.reads[root][-1] >= use
                 if not alive and u is not v and self.maker[u] not in needed:
                     wanted.append(u)
         return needed
