@@ -184,12 +184,9 @@ def lower(
     """
     size = prod(shape)
     axes = merged_axes(shape, shapes)
-    n, last = axes.pop()
-    short = n < LONG_ROW
-    ways = [
-        WHOLE if prod(own) == size else SINGLE if prod(own) == 1 else TILED if short else IN_ROW
-        for own in shapes
-    ]
+    n, last = axes[-1]
+    other = TILED if n < LONG_ROW else IN_ROW
+    ways = [WHOLE if prod(own) == size else SINGLE if prod(own) == 1 else other for own in shapes]
     single = [
         way == SINGLE or (way == IN_ROW and not step) for way, step in zip(ways, last, strict=True)
     ]
@@ -202,14 +199,22 @@ def lower(
     touched = table.registers + len(e.results) + ways.count(WHOLE) + ways.count(IN_ROW)
     block = block_size(size, n, widest * touched, TILED in ways)
     taken = sum(cost(s, s.dtype) for s in e.steps) + len(shapes) + len(results)
-    words = [size, n, len(axes), block, size if size * taken <= ALONE else SHARE // taken]
+    words = [size, n, len(axes) - 1, block, size if size * taken <= ALONE else SHARE // taken]
     words += [len(shapes), len(code), len(results), len(table.constants), table.registers]
     words += [(block * widest + 63) // 64 * 64, table.number(("result", len(results)))]
-    words += [*(fold or NO_FOLD), *(length for length, _ in axes)]
+    return words + (fold or NO_FOLD) + body(table, axes, code, results)
+
+
+def body(
+    table: Table, axes: list[tuple[int, list[int]]], code: list[Any], results: dict[int, int]
+) -> list[int]:
+    """What comes after the header: axes, inputs, strides, instructions, results, numbers."""
+    e, last = table.expression, axes[-1][1]
+    words = [length for length, _ in axes[:-1]]
     for k, own in enumerate(e.inputs):
-        words += [ways[k], ITEMSIZE[own], last[k], table.number(table.slots[k])]
-    for k in range(len(shapes)):
-        words += [strides[k] for _, strides in axes]
+        words += [table.ways[k], ITEMSIZE[own], last[k], table.number(table.slots[k])]
+    for k in range(len(e.inputs)):
+        words += [strides[k] for _, strides in axes[:-1]]
     for address, *slots, steps, alone in code:
         words += [address, *map(table.number, slots), steps, alone]
     for r in e.results:

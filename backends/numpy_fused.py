@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from itertools import product
+from itertools import count, product
 from math import prod
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import numpy as np
 
 from .axes import merged_axes
 from .defaults.fused import FusedDefaults
-from .expression import Constant, Expression, Step
+from .expression import Constant, Expression, Register, Step
 from .numpy_functions import BINARY, UNARY, quietly, select
 from .tier1 import Buffer, Shape
 
@@ -76,16 +76,12 @@ def plan_block(e: Expression, shape: Shape, shapes: tuple[Shape, ...]) -> Plan:
     made = Plan([], numbers, [], [])
     own, place = list(shapes), list(range(len(shapes)))  # by register
     free: dict[tuple[Shape, str], list[int]] = {}
-    read, number = max(e.last_reads[: len(shapes)]), first
+    read, number = max(e.last_reads[: len(shapes)]), count(first)
     for at, step in enumerate(e.steps):
-        operands, inside = [], []
-        for o in step.operands:
-            if isinstance(o, Constant):
-                operands.append(number)
-                number += 1
-            else:
-                operands.append(place[o.index])
-                inside.append(o.index)
+        inside = [o.index for o in step.operands if isinstance(o, Register)]
+        operands = [
+            place[o.index] if isinstance(o, Register) else next(number) for o in step.operands
+        ]
         for r in {*inside}:
             if r >= len(shapes) and e.last_reads[r] == at and r not in e.results:
                 free.setdefault((own[r], e.dtypes[r]), []).append(place[r])
@@ -157,10 +153,10 @@ class NumpyFused(FusedDefaults):
 
     def _blocks(self, e: Expression, inputs: Sequence[Any], results: Views, shape: Shape) -> None:
         """Compute block after block; all but the last of a row are alike and share memory."""
-        count, known = len(inputs), None
+        several, known = len(inputs), None
         for views in cut(shape, [*inputs, *results]):
-            shapes = tuple([x.shape for x in views[:count]])
+            shapes = tuple([x.shape for x in views[:several]])
             if shapes != known:
                 known, plan = shapes, plan_block(e, views[-1].shape, shapes)
                 scratch = plan.memory()
-            plan.run(views[:count], views[count:], scratch)
+            plan.run(views[:several], views[several:], scratch)
