@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from textwrap import fill
 
 from etude.backends.base import Instruction, Value
 
@@ -14,6 +15,7 @@ from .passes.rewrite import Merged
 from .wording import Namer, line, namer
 
 SHOWN, LISTED = 6, 60  # changes of a pass, lines of a program
+WIDTH = 120
 
 HOW_TO_READ = """\
 A program is the list of calls that one run of the function makes. %7: float32[64, 10] is a value
@@ -32,7 +34,17 @@ def explain(programs: list[tuple[str, Program]]) -> str:
             parts.append(_chapter(name, before, after))
     if last is not recorded:
         parts.append(_listing("in the end", last))
-    return "\n\n".join(parts)
+    return "\n".join(map(_wrapped, "\n\n".join(parts).split("\n")))
+
+
+def _wrapped(text: str) -> str:
+    """A long line as several, of which the others are indented."""
+    if len(text) <= WIDTH:
+        return text
+    indent = " " * (len(text) - len(text.lstrip(" -+")) + 6)
+    return fill(
+        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _table(programs: list[tuple[str, Program]]) -> str:

@@ -55,6 +55,8 @@ def _call(i: Instruction, name: Namer) -> str:
 
 def _plain(key: str, a: Any, default: Any) -> bool:
     """Whether an argument says nothing: as usual, or absent."""
+    if key == "needs":
+        return all(a)
     usual = {"stride": 1, "dilation": 1, "groups": 1, "padding": 0}
     if key in usual and key != "groups":
         flat = [n for part in a for n in (part if isinstance(part, tuple) else (part,))]
