@@ -57,10 +57,10 @@ class Compiled:
         for entry in self.entries:
             given = entry.ready(key, leaves)
             if given is not None:
-                if isinstance(entry.backend.observe, Watch):
+                if entry.backend.observe is not None and anomalies_are_watched(entry.backend):
                     break
                 self.hits += 1
-                return entry.run(given, leaves, lambda: self.fn(*args, **kwargs))
+                return entry.run(given, leaves, self.fn, args, kwargs)
         return self._first(key, leaves, args, kwargs)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
@@ -72,13 +72,13 @@ class Compiled:
             self.misses += 1
             found = discover(("fn", self.fn), ("state", tuple(self.state)), *opaque(args, kwargs))
             backend = _backend(leaves, found)
-            if isinstance(backend.observe, Watch) or self._warms_up(found):
+            if anomalies_are_watched(backend) or self._warms_up(found):
                 return self.fn(*args, **kwargs)
             entry = self._record(key, leaves, args, kwargs, found, backend)
             given = None if entry is None else entry.ready(key, leaves)
         if entry is None or given is None:
             return self.fn(*args, **kwargs)
-        return entry.run(given, leaves, lambda: self.fn(*args, **kwargs))
+        return entry.run(given, leaves, self.fn, args, kwargs)
 
     def _warms_up(self, found: Found) -> bool:
         """Whether an optimizer has yet to make its state, which its first step does."""
@@ -147,6 +147,11 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.fn, '__qualname__', type(self.fn).__name__)}>"
+
+
+def anomalies_are_watched(backend: Backend) -> bool:
+    """Whether `detect_anomaly` is on: every op is then to be seen, so nothing is replayed."""
+    return isinstance(backend.observe, Watch)
 
 
 def _backend(leaves: list[Tensor], found: Found) -> Backend:

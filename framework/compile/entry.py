@@ -6,9 +6,8 @@ with what they were after the last replay, and looked at closely only where they
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from sys import getrefcount
-from types import CellType
+from types import CellType, SimpleNamespace
 from typing import Any
 
 from etude.backends.base import Backend, Buffer, Formula, Knob, Runner
@@ -26,8 +25,29 @@ from .gather import Owner, Recording
 from .passes.rewrite import IN_PLACE, writes
 from .signature import modes
 
-MINE = 4  # references to a gradient that the parameter, `left` and the loop have, and no other
 READS_INDICES = {"gather", "scatter_add", "check_range", "cross_entropy", "cross_entropy_grad"}
+
+
+def renewed(owners: list[Any], left: list[Any], buffers: list[Buffer], mine: int) -> bool:
+    """Give the gradients of the last run new buffers, unless somebody holds on to one.
+
+    `mine` is how many references there are if nobody does: making tensors anew takes longer than
+    all else that a replay does in Python, and nobody sees the difference.
+    """
+    for p, g, buffer in zip(owners, left, buffers, strict=True):
+        if p.grad is not g or getrefcount(g) != mine:
+            return False
+        g.buffer = buffer
+    return True
+
+
+def _references() -> int:
+    """What getrefcount says in `renewed` of a gradient that only its owner and the list have."""
+    owner = SimpleNamespace(grad=SimpleNamespace(buffer=None))
+    return next(n for n in range(20) if renewed([owner], [owner.grad], [None], n))
+
+
+MINE = _references()
 
 
 class Ended(Op):
@@ -77,9 +97,11 @@ class Entry:
         self._remember_state(program, recording)
         self._remember_results(program, recording)
         self.optimizers = [Kept(o) for _, o in found.optimizers.values()]
-        self.counts = [(k.owner, k.key, k.ahead) for k in program.counts]
+        self.counts: dict[tuple[Any, int], list[Any]] = {}
+        for k in program.counts:
+            self.counts.setdefault((k.key, k.ahead), []).append(k.owner)
         bases = [b for knob, _ in recording.expected for b in _bases(knob)]
-        counted = {(id(owner), key) for owner, key, _ in self.counts}
+        counted = {(id(k.owner), k.key) for k in program.counts}
         once = {(id(b.owner), b.key): b for b in bases}
         self.tested = [b for key, b in once.items() if key not in counted]
         self.values = [b.read() for b in self.tested]
@@ -107,9 +129,7 @@ class Entry:
         self.replaced = [(i, at + n) for n, i in enumerate(changed)]
         at += len(changed)
         self.grads, self.first_grad = [p for p, _ in program.grads], at
-        self.left: dict[int, Any] = dict.fromkeys(
-            range(at, at + len(self.grads))
-        )  # of the last run
+        self.left: list[Any] = [None] * len(self.grads)  # the gradients of the last run
         self.blocks = program.random_blocks
         self.unusual = bool(recording.numbers or recording.before)
         self.unusual |= any(how == "number" for how, _ in recording.leaves)
@@ -193,11 +213,11 @@ class Entry:
         return all(leaves[i] is t for i, t in self.recording.identical)
 
     # running ------------------------------------------------------------------------------------
-    def run(self, given: list[Buffer], leaves: list[Tensor], again: Callable[[], Any]) -> Any:
+    def run(self, given: list[Buffer], leaves: list[Tensor], fn: Any, args: Any, named: Any) -> Any:
         """Replay, leave behind what the function would, and return what it would.
 
-        Where the program fails at an index before it has changed anything, `again` calls the
-        function itself, which raises the better error.
+        Where the program fails at an index before it has changed anything, the function itself is
+        called, which raises the better error.
         """
         recording = self.recording
         numbers: list[Any] = []
@@ -211,7 +231,7 @@ class Entry:
             made = runner(given, default_generator.seed, default_generator.counter)
         except IndexError as error:
             if self.harmless:
-                return again()
+                return fn(*args, **named)
             raise _outside(error) from None
         default_generator.counter += self.blocks
         self._leave(given, made, leaves)
@@ -238,17 +258,18 @@ class Entry:
             self._replace(given, made, leaves, now)
         for t in self.moved:
             t.version = now
-        left, backend = self.left, self.backend
-        for at, p in enumerate(self.grads, self.first_grad):
-            g = p.grad
-            if getrefcount(g) == MINE and g is left[at]:
-                g.buffer = made[at]  # nobody else has it, so nobody sees that it is the same
-            else:
-                left[at] = p.grad = Tensor(made[at], p.shape, p.dtype, backend)
+        if self.grads:
+            fresh = made[self.first_grad :]
+            if not renewed(self.grads, self.left, fresh, MINE):
+                backend = self.backend
+                for p, buffer in zip(self.grads, fresh, strict=True):
+                    p.grad = Tensor(buffer, p.shape, p.dtype, backend)
+                self.left = [p.grad for p in self.grads]
         for owner in self.recording.cleared:
             (leaves[owner] if isinstance(owner, int) else owner).grad = None
-        for owner, key, ahead in self.counts:
-            owner[key] += ahead
+        for (key, ahead), owners in self.counts.items():
+            for owner in owners:
+                owner[key] += ahead
         if self.recording.extras:
             self._leave_inputs(made, leaves, now)
 
@@ -302,29 +323,20 @@ class Kept:
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer, self.state, self.size = optimizer, optimizer.state, len(optimizer.state)
         groups = optimizer.param_groups
-        self.groups = list(groups)
-        self.flags = [
-            (g, k, v)
-            for g in groups
-            for k, v in g.items()
-            if v is None or isinstance(v, bool | str)
-        ]
-        self.counts = [(g["params"], len(g["params"])) for g in groups]
+        flags = [(g, k) for g in groups for k, v in g.items() if v is None or type(v) is bool]
+        self.groups, self.count = groups, len(groups)
+        self.flags, self.values = flags, [g[k] for g, k in flags]
 
     def holds(self) -> bool:
         """Whether it stayed."""
         o = self.optimizer
-        if o.state is not self.state or len(o.state) != self.size:
-            return False
-        if len(o.param_groups) != len(self.groups):
-            return False
-        for g, key, value in self.flags:
-            if g[key] is not value:
-                return False
-        for g, (params, count) in zip(o.param_groups, self.counts, strict=True):
-            if g["params"] is not params or len(params) != count:
-                return False
-        return True
+        return (
+            o.state is self.state
+            and len(o.state) == self.size
+            and o.param_groups is self.groups
+            and len(self.groups) == self.count
+            and [g[k] for g, k in self.flags] == self.values
+        )
 
 
 def _bases(knob: Knob) -> list[Knob]:

@@ -28,7 +28,8 @@ def signature(args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Tensor
             parts.append(_part(x, leaves))
     for name, x in kwargs.items():
         parts.append((name, _part(x, leaves)))
-    if len(leaves) > 1 and len(set(map(id, leaves))) < len(leaves):
+    many = len(leaves)
+    if many > 1 and (leaves[0] is leaves[1] or many > 2) and len(set(map(id, leaves))) < many:
         first: dict[int, int] = {}
         parts.append([first.setdefault(id(t), i) for i, t in enumerate(leaves)])
     return parts
