@@ -22,7 +22,7 @@ SUITES = {
     "imports": "how long `import etude` takes",
 }
 ALIASES = {"import": "imports"}
-PEERS = ("torch", "numpy")
+PEERS = ("torch", "numpy", "torch.compile")  # the last takes minutes: only where it is named
 QUICK = {"rounds": 2, "scale": 0.3}
 Results = dict[str, list[report.Table]]
 
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("suite", choices=(*SUITES, *ALIASES, "all"), metavar="SUITE")
     add("--backend", help="etude's, separated by commas (all here but python)")
-    add("--peers", help="torch, numpy or none, separated by commas (those installed)")
+    add("--peers", help="torch, numpy, torch.compile or none, by commas (torch, numpy)")
     add("--case", default="", help="parts of names or patterns, separated by commas (all)")
     add("--family", default="", help="families of ops, separated by commas (all)")
     add("--rounds", type=_count, help="turns of each competitor (7)")
@@ -160,7 +160,7 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 def _peers(given: str | None) -> str:
     if given is None:
-        return ",".join(name for name in PEERS if find_spec(name))
+        return ",".join(name for name in PEERS[:2] if find_spec(name))
     return "" if given == "none" else given
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from .report import Cell, Table
 
 Record = dict[str, Any]
-BEST_OF_TORCH = "best of torch"  # eager, by the plain or the fused optimizer
+BEST_OF_TORCH = "best of torch"  # eager, by the plain or the fused optimizer, or compiled
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ REDUCTIONS = ("sum 4096x4096 *", "mean 4096x4096 *", "max 4096x4096 *")
 OPTIMIZERS = ("Adam 10M", "SGD momentum 10M", "Adam.step LeNet-5")
 FUSED = ("batch norm *", "bias+relu 4096x1024", "cross-entropy *")
 MODELS = ("mlp b64", "lenet5 b64", "resnet20 b32", "vgg11 b32", "lstm b32")
+COMPILED = {"MLP": "mlp b64", "MLP, Adam": "mlp b64 Adam", "LeNet-5": "lenet5 b64"}
+COMPILED |= {"ResNet-20": "resnet20 b32", "VGG-11": "vgg11 b32", "LSTM": "lstm b32"}
+TIMES = {"MLP": (2.5, 2.0), "MLP, Adam": (2.5, 2.0), "LeNet-5": (4.0, 2.0)}
+TIMES |= {"ResNet-20": (1.8, 1.2), "VGG-11": (1.3, 1.2), "LSTM": (1.5, 1.2)}
 
 GOALS = [
     Goal("matrix products", SGEMM, "c", "torch", 1.05),
@@ -91,6 +95,18 @@ GOALS = [
     Goal("VGG-11 step", ("vgg11 b32",), "c", BEST_OF_TORCH, 1.1),
     Goal("LSTM step", ("lstm b32",), "c", BEST_OF_TORCH, 1.0),
     *(Goal(f"{name} step", (name,), "numba", "c", 0.7) for name in MODELS),
+    *(
+        Goal(f"{name} step, compiled", (case,), "c, compiled", BEST_OF_TORCH, *TIMES[name])
+        for name, case in COMPILED.items()
+    ),
+    *(
+        Goal(f"{name} step, compiled", (case,), "numba, compiled", "c, compiled", 0.6)
+        for name, case in COMPILED.items()
+    ),
+    *(
+        Goal(f"{name} step, compiled", (COMPILED[name],), "numpy, compiled", "numpy", 1.3)
+        for name in ("MLP", "LeNet-5")
+    ),
 ]
 
 

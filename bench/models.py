@@ -12,22 +12,24 @@ from .report import Table
 from .timing import Competitor, race
 from .training import ByHand, Case, Etude, Found, Trainee, disagreement, known, make_case
 
-# The name of a case: its model and batch.
-MODELS = {
+# The name of a case: its model, batch, and optimizer if it is not SGD with momentum.
+MODELS: dict[str, tuple[Any, ...]] = {
     "mlp b64": ("mlp", 64),
+    "mlp b64 Adam": ("mlp", 64, "adam"),
     "lenet5 b64": ("lenet5", 64),
     "resnet20 b32": ("resnet20", 32),
     "resnet20 b64": ("resnet20", 64),
     "vgg11 b32": ("vgg11", 32),
     "lstm b32": ("lstm", 32),
 }
-NAMES = tuple(name for name, (model, _) in MODELS.items() if known(model))
+NAMES = tuple(name for name, (model, *_) in MODELS.items() if known(model))
 MILLISECOND = 1e-3
 LARGEST_ERROR = 5e-3
 # Rounding moves units of ResNet-20 across the kinks of its ReLUs: noise of 1e-7 of the largest
 # result of each convolution changes gradients by 1e-2, noise of 1e-6 by 2e-2 to 3e-2.
 LARGEST_ERROR_BETWEEN_KINKS = 3e-2
-BY_HAND, TORCH, FUSED = "numpy by hand", "torch", "torch, fused SGD"
+BY_HAND, TORCH, FUSED = "numpy by hand", "torch", "torch, fused step"
+TORCH_COMPILED = "torch, compiled"
 BEST_OF_TORCH = "best of torch"
 COLUMNS = ["model", "", "median", "best", "spread", "error"]
 
@@ -36,12 +38,11 @@ def run(options: Options) -> Iterator[Table]:
     """One table, a few rows for each model. Whoever computes something else is not timed."""
     peers = [BY_HAND] + [BEST_OF_TORCH] * ("torch" in options.peers)
     table = Table("One training step, milliseconds", COLUMNS + [f"{name}/this" for name in peers])
-    table.remarks.append("torch is eager, in the NCHW layout, without lower precision")
+    table.remarks.append("torch is in the NCHW layout, without lower precision")
     try:
         for name in NAMES:
             if options.wants(name):
-                model, batch = MODELS[name]
-                add(table, name, make_case(model, batch), options, peers)
+                add(table, name, make_case(*MODELS[name]), options, peers)
     except KeyboardInterrupt:
         yield table
         raise
@@ -51,7 +52,10 @@ def run(options: Options) -> Iterator[Table]:
 def trainees(case: Case, options: Options) -> dict[str, Trainee]:
     """The competitors by name."""
     found: dict[str, Trainee] = {f"etude {name}": Etude(case, name) for name in options.backends}
-    if case.name in handwritten_numpy.BUILDERS:
+    found |= {
+        f"etude {name}, compiled": Etude(case, name, compiled=True) for name in options.backends
+    }
+    if case.name in handwritten_numpy.BUILDERS and case.optimizer == "sgd":
         found[BY_HAND] = ByHand(case)
     if "torch" in options.peers:
         from .torch_models import BUILDERS, Torch
@@ -59,6 +63,8 @@ def trainees(case: Case, options: Options) -> dict[str, Trainee]:
         if case.name in BUILDERS:
             found[TORCH] = Torch(case, fused=False, threads=options.threads)
             found[FUSED] = Torch(case, fused=True, threads=options.threads)
+            if "torch.compile" in options.peers:
+                found[TORCH_COMPILED] = Torch(case, True, threads=options.threads, compiled=True)
     return found
 
 
@@ -91,7 +97,7 @@ def add(table: Table, name: str, case: Case, options: Options, peers: list[str])
     if disturbed:
         table.remarks.append(f"{name}: other processes disturbed {disturbed} rounds")
     medians = {c.name: c.median for c in competitors}
-    torchs = [medians[who] for who in (TORCH, FUSED) if who in medians]
+    torchs = [medians[who] for who in (TORCH, FUSED, TORCH_COMPILED) if who in medians]
     if torchs:
         medians[BEST_OF_TORCH] = min(torchs)
     for c in competitors:

@@ -36,6 +36,8 @@ def run(options: Options) -> list[Table]:
 def chains(options: Options) -> dict[str, tuple[Step, Step]]:
     """For each competitor the two steps."""
     found = {f"etude {name}": _etude(name) for name in options.backends}
+    for name in options.backends:
+        found[f"etude {name}, compiled"] = _compiled(found[f"etude {name}"])
     if "torch" in options.peers:
         found["torch"] = _torch()
     found["numpy, no graph"] = _numpy()
@@ -58,6 +60,11 @@ def _etude(backend: str) -> tuple[Step, Step]:
         forward().backward(g)
 
     return forward, both
+
+
+def _compiled(steps: tuple[Step, Step]) -> tuple[Step, Step]:
+    forward, both = steps
+    return etude.compile(forward), etude.compile(both)
 
 
 def _torch() -> tuple[Step, Step]:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .machine import cores
-from .training import CLASSES, FEATURES, MOMENTUM, RATE, Case, Found, Trainee
+from .training import ADAMS_RATE, CLASSES, FEATURES, MOMENTUM, RATE, Case, Found, Trainee
 
 
 class LeNet5(nn.Module):
@@ -108,10 +108,15 @@ BUILDERS: dict[str, Any] = {
 
 
 class Torch(Trainee):
-    """torch eager in the NCHW layout, on so many threads (all cores)."""
+    """torch in the NCHW layout, on so many threads (all cores); `compiled` by torch.compile."""
 
     def __init__(
-        self, case: Case, fused: bool, dtype: str = "float32", threads: int | None = None
+        self,
+        case: Case,
+        fused: bool,
+        dtype: str = "float32",
+        threads: int | None = None,
+        compiled: bool = False,
     ) -> None:
         torch.set_num_threads(threads or cores())
         torch.set_float32_matmul_precision("highest")
@@ -122,13 +127,19 @@ class Torch(Trainee):
         missing = self.model.load_state_dict(weights, strict=False)
         assert not missing.unexpected_keys, missing
         self.x, self.labels = torch.tensor(case.x.astype(dtype)), torch.tensor(case.labels)
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(), lr=RATE, momentum=MOMENTUM, fused=fused
-        )
+        parameters = list(self.model.parameters())
+        if case.optimizer == "adam":
+            self.optimizer: Any = torch.optim.Adam(parameters, lr=ADAMS_RATE, fused=fused)
+        else:
+            self.optimizer = torch.optim.SGD(parameters, lr=RATE, momentum=MOMENTUM, fused=fused)
+        self.loss = torch.compile(self._loss) if compiled else self._loss
+
+    def _loss(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(self.model(x), labels)
 
     def backward(self) -> float:
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(self.x), self.labels)
+        loss = self.loss(self.x, self.labels)
         loss.backward()
         return loss.item()
 

@@ -1,6 +1,6 @@
 """Training steps of one model on one batch: etude's, those by hand in NumPy, and torch's.
 
-All begin with the same weights and make the same steps: mean cross-entropy, momentum 0.9.
+All begin with the same weights and make the same steps: mean cross-entropy, momentum 0.9 or Adam.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from etude.framework import models
 
 from . import handwritten_numpy
 
-RATE, MOMENTUM = 0.01, 0.9
+RATE, MOMENTUM, ADAMS_RATE = 0.01, 0.9, 1e-3
 CLASSES = 10
 STEPS, FEATURES = 50, 128  # of the sequences for the LSTM, whose state is as wide
 Step = Callable[[], float]
@@ -26,12 +26,13 @@ Found = tuple[float, dict[str, Any]]
 
 @dataclass
 class Case:
-    """A model's name, inputs (N, ...) float32, labels (N,) int64, and the first weights."""
+    """A model's name, inputs (N, ...) float32, labels (N,) int64, first weights, and optimizer."""
 
     name: str
     x: Any
     labels: Any
     weights: dict[str, Any]
+    optimizer: str = "sgd"
 
 
 class Trainee:
@@ -72,7 +73,7 @@ class LastState(nn.Module):
         return logits
 
 
-def make_case(name: str, batch: int) -> Case:
+def make_case(name: str, batch: int, optimizer: str = "sgd") -> Case:
     """Random inputs and labels, and the weights that etude gives the model, by seed 0."""
     rng = np.random.default_rng(0)
     with etude.use_backend("numpy"):
@@ -80,13 +81,15 @@ def make_case(name: str, batch: int) -> Case:
         model, shape = build(name)
     x = rng.standard_normal((batch, *shape), dtype=np.float32)
     weights = {key: p.detach().numpy().copy() for key, p in model.named_parameters()}
-    return Case(name, x, rng.integers(0, CLASSES, batch), weights)
+    return Case(name, x, rng.integers(0, CLASSES, batch), weights, optimizer)
 
 
 class Etude(Trainee):
-    """etude on one of its backends, in float32 or float64."""
+    """etude on one of its backends, in float32 or float64, eager or compiled."""
 
-    def __init__(self, case: Case, backend: str, dtype: str = "float32") -> None:
+    def __init__(
+        self, case: Case, backend: str, dtype: str = "float32", compiled: bool = False
+    ) -> None:
         with etude.use_backend(backend):
             self.model, _ = build(case.name)
             if dtype == "float64":
@@ -95,21 +98,31 @@ class Etude(Trainee):
             with etude.no_grad():
                 for key, p in self.model.named_parameters():
                     p.copy_(etude.tensor(case.weights[key].astype(dtype)))
-        self.optimizer = optim.SGD(self.model.parameters(), lr=RATE, momentum=MOMENTUM)
+        if case.optimizer == "adam":
+            self.optimizer: optim.Optimizer = optim.Adam(self.model.parameters(), lr=ADAMS_RATE)
+        else:
+            self.optimizer = optim.SGD(self.model.parameters(), lr=RATE, momentum=MOMENTUM)
+        self.backward, self.whole_step = self._backward, self._whole_step
+        if compiled:
+            self.backward = etude.compile(self._backward)
+            self.whole_step = etude.compile(self._whole_step)
 
-    def backward(self) -> float:
+    def _backward(self, x: etude.Tensor, labels: etude.Tensor) -> etude.Tensor:
         self.optimizer.zero_grad()
-        loss = etude.functional.cross_entropy(self.model(self.x), self.labels)
+        loss = etude.functional.cross_entropy(self.model(x), labels)
         loss.backward()
-        return float(loss.item())
+        return loss
 
-    def step(self) -> float:
-        loss = self.backward()
+    def _whole_step(self, x: etude.Tensor, labels: etude.Tensor) -> etude.Tensor:
+        loss = self._backward(x, labels)
         self.optimizer.step()
         return loss
 
+    def step(self) -> float:
+        return float(self.whole_step(self.x, self.labels).item())
+
     def loss_and_gradients(self) -> Found:
-        loss = self.backward()
+        loss = float(self.backward(self.x, self.labels).item())
         return loss, {key: p.grad.numpy() for key, p in self.model.named_parameters()}
 
 
