@@ -26,7 +26,7 @@
 #include "stream_inner.h"
 #include "workspace_inner.h"
 
-enum { BLOCK = 4096, STRIP = 256, NARROW = 64, SPILL = 128, FEW = 8 };
+enum { BLOCK = 4096, STRIP = 64, SPILL = 128, FEW = 8 };
 static const int64_t CACHED = 1 << 20, STREAM_FROM = 16 << 20; /* bytes */
 static const int64_t GRAIN = 1 << 14;                          /* numbers */
 
@@ -41,7 +41,7 @@ typedef struct {
     double eps;
     int64_t n, c, l, blocks; /* blocks of a plane */
     Pair *pairs;             /* of each channel, image and block */
-    int stream;
+    int stream, fetch;
 } Norm;
 
 INLINE int64_t block_size(const Norm *z, int64_t block) { return MIN(BLOCK, z->l - block * BLOCK); }
@@ -55,6 +55,7 @@ static int run(Norm *z, size_t item, int tensors, Task fused, Task measure, Task
     z->pairs = workspace(0, (size_t)(z->c * z->n * z->blocks) * sizeof(Pair));
     if (!z->pairs) return -1;
     if (z->c >= FEW && channel * (int64_t)item * tensors <= CACHED) {
+        z->fetch = z->blocks == 1 && !z->stream;
         parallel_for(fused, z, z->c, MAX(1, GRAIN / channel));
     } else {
         const int64_t grain = MAX(1, GRAIN / plane);

@@ -12,10 +12,19 @@ INLINE void NAME(put)(T *to, V value, int stream) {
 }
 
 /* forward ---------------------------------------------------------------------------------------*/
+/* Fetch a plane: from image to image they lie too far apart for the processor's own guesses. */
+INLINE void NAME(expect)(const Norm *z, const void *x, int64_t at, int64_t end) {
+    if (at >= end || !z->fetch) return;
+    const T *next = NAME(plane)(x, z, at);
+    for (int64_t i = 0; i < z->l; i += 64 / (int64_t)sizeof(T)) __builtin_prefetch(next + i, 0, 2);
+}
+
 static void NAME(measure)(void *context, int64_t begin, int64_t end) {
     const Norm *z = context;
     for (int64_t at = begin; at < end; at++) {
         const T *x = NAME(plane)(z->x, z, at);
+        NAME(expect)(z, z->x, at + 1, end);
+        NAME(expect)(z, z->y, at, end);
         for (int64_t k = 0; k < z->blocks; k++) {
             const int64_t count = block_size(z, k);
             const double sum = NAME(sum)(x + k * BLOCK, count);

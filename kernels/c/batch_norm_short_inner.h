@@ -1,5 +1,5 @@
 /* batch_norm.c for one type: planes of at most STRIP numbers. x is a matrix (n, c l); a strip of
- * whole channels, NARROW columns or one channel, stays in the cache. What belongs to a channel is
+ * whole channels, at most STRIP columns, stays in the cache. What belongs to a channel is
  * written out for each of its columns, so that the loops along a row are plain vectors. */
 
 typedef struct {
@@ -7,7 +7,7 @@ typedef struct {
     T mean[STRIP], scale[STRIP], other[STRIP], shift[STRIP];
 } NAME(Strip);
 
-INLINE int64_t NAME(strip_channels)(const Norm *z) { return MAX(1, NARROW / z->l); }
+INLINE int64_t NAME(strip_channels)(const Norm *z) { return MAX(1, STRIP / z->l); }
 
 /* first[k] and second[k] = the column's sums: of x (g none), of squares around mean (x is g), or of
  * g and g (x - mean). */
@@ -117,7 +117,7 @@ int NAME(batch_norm_grad)(T *gx, T *gw, T *gb, const T *g, const T *x, const T *
     Norm z = {.y = gx, .mean = gb, .var = gw, .g = g, .x = x, .w = w, .eps = eps};
     z.old_mean = mean, z.old_var = var;
     z.n = n, z.c = c, z.l = l;
-    if (l > STRIP)
+    if (l >= STRIP)
         return run(&z, sizeof(T), 2, NAME(backward), NAME(measure_back), NAME(meet_back),
                    NAME(apply_back));
     parallel_for(NAME(backward_short), &z, c, NAME(strip_channels)(&z));
