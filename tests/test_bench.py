@@ -158,7 +158,7 @@ def test_overhead_has_a_row_for_each_competitor() -> None:
     pytest.importorskip("torch")
     forward, _ = overhead.run(Options(rounds=1, peers=("torch",)))
     assert forward.columns[-1] == "torch/this"
-    assert [row[0] for row in forward.rows][1] == "torch"
+    assert "torch" in [row[0] for row in forward.rows]
 
 
 def test_memory_is_flat_from_the_second_step_on() -> None:
