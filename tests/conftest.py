@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SPLIT = ("test_conformance.py", "test_tier1_is_enough.py")
+SPLIT = {
+    "test_conformance.py": "case",
+    "test_tier1_is_enough.py": "case",
+    "test_torch_samples.py": "name",
+}
 CASES_TOGETHER = 40  # few, so that the workers end together; many, so that each has little to ask
 
 
@@ -33,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Parallel runs keep a file on one worker, in conformance a few cases (--dist loadgroup)."""
     if not config.pluginmanager.hasplugin("xdist"):
@@ -40,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         group = item.path.name
         if group in SPLIT and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-            group += str(item.callspec.indices["case"] // CASES_TOGETHER)
+            group += str(item.callspec.indices.get(SPLIT[group], 0) // CASES_TOGETHER)
         item.add_marker(pytest.mark.xdist_group(group))
 
 
