@@ -128,3 +128,12 @@ def test_one_thread_and_all_give_the_same_bits(call: Callable[[], Any]) -> None:
         assert flat(call()) == many
     finally:
         numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (5, 1)])
+def test_windows_of_padding_alone(size: tuple[int, int]) -> None:
+    x = np.ones((1, 2, *size), np.float32)
+    where = ((2, 2), (1, 1), ((1, 1), (1, 1)), (2, 2))
+    found, expected = (etude.backends.get(name).max_pool(x, *where) for name in ("numba", "numpy"))
+    for a, b in zip(found, expected):
+        np.testing.assert_array_equal(a, b)

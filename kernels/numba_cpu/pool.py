@@ -150,7 +150,7 @@ def place_of(i, j, w):
 def max_some(y, at, plane, i, first, last, w):
     """Windows first ... last of a row, one after the other: at the border."""
     for j in range(first, last):
-        found, top = types.int64(-1), y.dtype.type(0)
+        found, top = types.int64(-1), y.dtype.type(-np.inf)
         for k in range(w.kernel_h):
             row = i * w.stride_h - w.pad_h + k * w.dilation_h
             for l in range(w.kernel_w):  # noqa: E741
@@ -160,7 +160,7 @@ def max_some(y, at, plane, i, first, last, w):
                     if found < 0 or (not v <= top and top == top):
                         found, top = row * w.width + column, v
         y[j] = top
-        at[j] = found
+        at[j] = max(found, 0)
 
 
 @parallel
