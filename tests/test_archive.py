@@ -81,6 +81,7 @@ def close(nest, expected):
     return all(map(close, nest, expected)) if isinstance(nest, (list, tuple)) else nest == expected
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
 def test_equal_to_eager_to_the_bit_on_every_backend(tmp_path, name, backend):

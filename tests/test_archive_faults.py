@@ -52,6 +52,7 @@ def same_as_inferred(program, found):
         assert (t.buffer.shape, t.backend.dtype(t.buffer)) == (v.shape, v.dtype)
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("backend", [name for name in ("numpy", "c") if name in BACKENDS])
 @pytest.mark.parametrize("first", range(0, len(CASES), TOGETHER))
 def test_saved_cases_give_what_they_were_recorded_from(tmp_path, backend, first):
@@ -64,6 +65,7 @@ def test_saved_cases_give_what_they_were_recorded_from(tmp_path, backend, first)
         same_as_inferred(program, found)
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("backend", [name for name in ("numba", "c") if name in BACKENDS])
 @pytest.mark.parametrize("first", range(0, len(CASES), TOGETHER))
 def test_faults_are_refused_or_harmless(tmp_path, backend, first):

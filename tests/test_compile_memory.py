@@ -106,6 +106,7 @@ def trained(build, optimizer, backend, names, budget=None):
         ]
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("build", [lenet, resnet, lstm, dropout, attention])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_training_steps_agree_with_eager_ones(build, backend):
@@ -202,6 +203,7 @@ def check_plan(program, *inputs):
         assert a.tobytes() == np.asarray(b).tobytes() == c.tobytes() == d.tobytes()
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("build", [lenet, resnet, lstm, dropout, attention])
 @pytest.mark.parametrize("names", [(), EXACT], ids=["recorded", "passes"])
 def test_plans_of_training_steps_hold(build, names):
@@ -225,6 +227,7 @@ OPS = [
 ]
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(OPS), st.integers(0, 99), st.integers(0, 99)), max_size=14),

@@ -87,6 +87,7 @@ def trained(build, optimizer, backend, replay):
         return losses, state, grads, etude.get_rng_state()
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("build", [lenet, resnet, lstm, dropout])
 @pytest.mark.parametrize("backend", BACKENDS)

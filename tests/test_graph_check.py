@@ -25,6 +25,7 @@ def v(*shape, dtype="float32", number=0):
     return Value(number, shape, dtype)
 
 
+@pytest.mark.no_cover  # long, and every line is reached by others
 def test_every_recorded_instruction_passes_with_the_inferred_results_and_its_op_s_cost():
     seen = set()
     for case in CASES:
