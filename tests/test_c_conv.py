@@ -146,6 +146,11 @@ NAMED = {
     "small images": ((33, 20, 2, 2), (37, 20, 3, 3), PLAIN),
     "small images, large windows": ((8, 16, 4, 3), (70, 16, 5, 4), ((2, 1), *PLAIN[1:])),
     "small images, dilated": ((19, 60, 3, 4), (18, 60, 2, 2), ((1, 2), *PLAIN[1:2], (2, 3), 1)),
+    "images in lanes": ((64, 6, 14, 14), (16, 6, 5, 5), NO_PADDING),
+    "images in lanes, the last few": ((41, 13, 9, 7), (15, 13, 3, 3), ((2, 1), *PLAIN[1:])),
+    "images in lanes, dilated": ((25, 12, 8, 11), (3, 12, 3, 4), (*PLAIN[:2], (2, 3), 1)),
+    "lanes, wide border": ((24, 30, 3, 5), (29, 30, 2, 2), ((1, 1), ((9, 2), (1, 4)), (1, 1), 1)),
+    "images in lanes, many": ((150, 12, 1, 30), (20, 12, 1, 9), ((1, 2), *NO_PADDING[1:])),
     "more padding than window": ((2, 3, 5, 5), (4, 3, 2, 2), ((1, 1), ((3, 2), (4, 3)), (1, 1), 1)),
 }  # fmt: skip
 
@@ -207,12 +212,13 @@ def test_not_a_number_stays_in_its_weights(rng: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_infinity_meets_the_border_of_small_images(dtype: str, rng: Any) -> None:
-    x_shape, w_shape, geometry = NAMED["small images"]
+@pytest.mark.parametrize("name", ["small images", "images in lanes, the last few"])
+def test_infinity_meets_the_border(name: str, dtype: str, rng: Any) -> None:
+    x_shape, w_shape, geometry = NAMED[name]
     arguments = operands(rng, x_shape, w_shape, geometry, dtype)
     arguments["conv"][1][3, 2, 0, 0] = arguments["conv_weight_grad"][1][4, 5, 0, 1] = np.inf
-    for name in METHODS:
-        got, expected = (run(e, name, arguments[name], geometry) for e in (C, PYTHON))
+    for method in METHODS:
+        got, expected = (run(e, method, arguments[method], geometry) for e in (C, PYTHON))
         np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
 
 

@@ -47,15 +47,6 @@ int conv_batch_fits(const ConvShape *s) {
            s->n >= IMAGES && MIN(s->c, s->o) >= CHANNELS_FROM;
 }
 
-/* The place that a tap of a result meets, on one axis; -1 if none. */
-static int64_t met(int64_t result, int64_t tap, int64_t step, int64_t gap, int64_t before,
-                   int64_t size, int back) {
-    int64_t at = back ? result + before - tap * gap : result * step - before + tap * gap;
-    if (at < 0 || (back && at % step)) return -1;
-    if (back) at /= step;
-    return at < size ? at : -1;
-}
-
 /* All pairs, in the order of results, or of taps. Returns how many. */
 static int64_t list_pairs(Pair *pairs, const ConvShape *s, int back, int by_tap) {
     int64_t columns = back ? s->w : s->ow, places = back ? s->h * s->w : s->oh * s->ow;
@@ -63,8 +54,8 @@ static int64_t list_pairs(Pair *pairs, const ConvShape *s, int back, int by_tap)
     int64_t taps = s->k * s->l, inner = by_tap ? places : taps, count = 0;
     for (int64_t i = 0; i < places * taps; i++) {
         int64_t place = by_tap ? i % inner : i / inner, tap = by_tap ? i / inner : i % inner;
-        int64_t y = met(place / columns, tap / s->l, s->sy, s->dy, s->top, rows_in, back);
-        int64_t x = met(place % columns, tap % s->l, s->sx, s->dx, s->left, columns_in, back);
+        int64_t y = meets(place / columns, tap / s->l, s->sy, s->dy, s->top, rows_in, back);
+        int64_t x = meets(place % columns, tap % s->l, s->sx, s->dx, s->left, columns_in, back);
         if (y < 0 || x < 0) continue;
         pairs[count++] = (Pair){(int32_t)place, (int32_t)(y * columns_in + x), (int32_t)tap};
     }

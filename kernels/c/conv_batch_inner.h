@@ -1,5 +1,7 @@
 /* Convolution of small images (conv_batch.c) for one type, named as in vector_type_inner.h. */
 
+#include "conv_turn_inner.h"
+
 enum { F(WIDTH) = NV * LANES };
 
 typedef struct {
@@ -9,32 +11,6 @@ typedef struct {
     int64_t depth;        /* outputs, as whole vectors */
     int activation, failed, strange;
 } F(Job);
-
-/* to[j][i] = from[i][j], rows `to_step` and `from_step` apart. */
-static void F(turn)(REAL *to, int64_t to_step, const REAL *from, int64_t from_step, int64_t rows,
-                    int64_t columns) {
-    for (int64_t i = 0; i < rows; i += 16)
-        for (int64_t j = 0; j < columns; j += 16) {
-            int64_t n = MIN(16, rows - i), m = MIN(16, columns - j);
-            const REAL *source = from + i * from_step + j;
-            REAL *target = to + j * to_step + i;
-            if (n == 16 && m == 16)
-                F(transpose_16)(target, to_step, source, from_step);
-            else
-                for (int64_t q = 0; q < m; q++)
-                    for (int64_t p = 0; p < n; p++)
-                        target[q * to_step + p] = source[p * from_step + q];
-        }
-}
-
-/* Whether a number of whole vectors is not finite. */
-static int F(any_strange)(const REAL *x, int64_t n) {
-    VEC sum = {0};
-    for (int64_t i = 0; i < n; i += LANES) sum += *(const VECU *)(x + i) * 0;
-    REAL total = 0;
-    for (int i = 0; i < LANES; i++) total += sum[i];
-    return total != 0;
-}
 
 /* turned[channel, place][image], zeros beyond the last image */
 static void F(turn_images)(void *context, int64_t begin, int64_t end) {

@@ -40,6 +40,16 @@ static inline void steps_inside(int64_t first, int64_t step, int64_t size, int64
     *end = MAX(*begin, *end);
 }
 
+/* The place that a tap of a result meets, on one axis, in x or, `back`, in the gradient of the
+   results; -1 if none. */
+static inline int64_t meets(int64_t result, int64_t tap, int64_t step, int64_t gap, int64_t before,
+                            int64_t size, int back) {
+    int64_t at = back ? result + before - tap * gap : result * step - before + tap * gap;
+    if (at < 0 || (back && step > 1 && at % step)) return -1;
+    if (back && step > 1) at /= step;
+    return at < size ? at : -1;
+}
+
 int conv_weight_grad_direct_f32(float *gw, const float *x, const float *g, const ConvShape *s);
 int conv_weight_grad_direct_f64(double *gw, const double *x, const double *g, const ConvShape *s);
 

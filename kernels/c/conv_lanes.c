@@ -1,16 +1,25 @@
-/* Convolution of few channels: up to 64 images side by side in the lanes of 1 to 4 vectors.
+/* Convolution of few channels: images side by side in the lanes of one or two vectors.
  *
- *     x is turned over, to xt[place][channel][image]; then for each place p of the result:
- *         yt[outputs, p] = b + sum over taps k that meet a place q of x, channels c of
- *                              w[outputs, c, k] xt[q, c]              (one number x 64 images)
+ *     for each block of images, and part of the rows of results:                      (a task)
+ *         turn x of these images over, as far as the part meets it, to xt[place][channel][image]
+ *         for each place p of the part:
+ *             yt[outputs, p] = b + sum over taps k that meet a place q of x, channels c of
+ *                                  w[outputs, c, k] xt[q, c]      (one number x 32 images)
+ *         turn yt back to y
  *
  * Six or sixteen outputs of 10x10 places fill neither vectors along rows (10 of 16 lanes) nor
- * strips of a matrix product. Images do: 6 outputs x 4 vectors of images stay in registers over
- * all taps, 24 multiply-adds for 10 loads, whatever the image's width, stride or padding. A tap
+ * strips of a matrix product. Images do: 8 outputs x 2 vectors of images stay in registers over
+ * all taps, 16 multiply-adds for 10 loads, whatever the image's width, stride or padding. A tap
  * over the border is left out: in the input gradient of LeNet's second layer that is the half.
- * The results of some rows are turned back while they are in the first-level cache. That gradient
- * takes 0.22 ms for 64 images on two threads of AVX-512, along rows of images (conv.c) 0.39; but
- * with few products for each result, turning costs more than it saves. If a result is not finite,
+ * The results of some rows are turned back while they are in the first-level cache.
+ *
+ * A task turns what it reads itself, even if another has turned some of the rows: memory that one
+ * core has written and another one reads goes from cache to cache. With one copy for all threads,
+ * LeNet's second layer takes 0.20 ms for 64 images on two threads of AVX-512, and turning alone
+ * 0.03, more than on one thread; this way 0.13, along rows of images (conv.c) 0.18. Its input
+ * gradient takes 0.14 instead of 0.20.
+ *
+ * With few products for each result, turning costs more than it saves. If a result is not finite,
  * all are computed the other way: there, 0 in the border times infinity is not skipped.
  */
 #include "common.h"
@@ -19,15 +28,13 @@
 #include "transpose_inner.h"
 #include "workspace_inner.h"
 
-enum { VECTORS = 4, PLACES = 24 };
+enum { VECTORS = 2, PLACES = 24, TASKS = 4 };
 #if VBYTES == 64 || defined(__aarch64__) /* 32 vector registers */
 enum { MOST_ROWS = 14 };
-static const int HEIGHTS[VECTORS + 1] = {0, 14, 14, 8, 6};
-#define MOST_SUMS 28
+#define MANY_ROWS 1
 #else
 enum { MOST_ROWS = 6 };
-static const int HEIGHTS[VECTORS + 1] = {0, 6, 6, 4, 3};
-#define MOST_SUMS 12
+#define MANY_ROWS 0
 #endif
 
 /* A place that a tap of a result meets. */
@@ -37,11 +44,11 @@ typedef struct {
 
 typedef struct {
     const ConvShape *shape;
-    int64_t in, out, taps, sources, places;        /* channels summed over and made; of a channel */
-    int64_t columns, rows, row_blocks;             /* of results; rows of a task */
-    int64_t vectors, strips, block, n;             /* of outputs; images of a block, and in all */
+    int64_t in, out, taps, sources, places; /* channels summed over and made; of a channel */
+    int64_t columns, rows, rows_at_once;    /* of results; rows that are turned back together */
+    int64_t strips, block, blocks, parts;   /* of outputs; images; blocks of them; of the rows */
     int back;
-    int64_t *start;                                /* the first meeting of each place */
+    int64_t *start;                         /* the first meeting of each place */
     Meeting *meetings;
 } Lanes;
 
@@ -55,50 +62,65 @@ int conv_lanes_fits(const ConvShape *s, int64_t in, int64_t out, int64_t sources
            sources * in * 64 * 4 <= BYTES && s->k * s->l > 1 && in * s->k * s->l >= PRODUCTS;
 }
 
-/* The place that a tap of a result meets, on one axis; -1 if none. */
-static int64_t meets(int64_t result, int64_t tap, int64_t step, int64_t gap, int64_t before,
-                     int64_t size, int back) {
-    int64_t at = back ? result + before - tap * gap : result * step - before + tap * gap;
-    if (at < 0 || (back && step > 1 && at % step)) return -1;
-    if (back && step > 1) at /= step;
-    return at < size ? at : -1;
+static int64_t row_met(const Lanes *d, int64_t row, int64_t tap) {
+    const ConvShape *s = d->shape;
+    return meets(row, tap, s->sy, s->dy, s->top, d->back ? s->oh : s->h, d->back);
 }
 
-static void list_meetings(Lanes *d) {
+/* Row by row: a list of the columns that meet, which is the same for all rows, is kept. */
+static void list_meetings(Lanes *d, Meeting *along, int64_t *ends) {
     const ConvShape *s = d->shape;
-    int64_t h = d->back ? s->oh : s->h, w = d->back ? s->ow : s->w, count = 0;
-    for (int64_t p = 0, i = 0, j = 0; p < d->places; p++) {
-        d->start[p] = count;
-        for (int64_t k = 0; k < s->k; k++) {
-            int64_t y = meets(i, k, s->sy, s->dy, s->top, h, d->back);
-            for (int64_t l = 0; l < s->l && y >= 0; l++) {
-                int64_t x = meets(j, l, s->sx, s->dx, s->left, w, d->back);
-                d->meetings[count] = (Meeting){(int32_t)(y * w + x), (int32_t)(k * s->l + l)};
-                count += x >= 0;
+    int64_t w = d->back ? s->ow : s->w, count = 0, found = 0;
+    for (int64_t j = 0; j < d->columns; ends[j++] = found)
+        for (int64_t l = 0; l < s->l; l++) {
+            int64_t x = meets(j, l, s->sx, s->dx, s->left, w, d->back);
+            along[found] = (Meeting){(int32_t)x, (int32_t)l};
+            found += x >= 0;
+        }
+    for (int64_t i = 0, p = 0; i < d->rows; i++)
+        for (int64_t j = 0, first = 0; j < d->columns; first = ends[j++]) {
+            d->start[p++] = count;
+            for (int64_t k = 0; k < s->k; k++) {
+                int64_t y = row_met(d, i, k);
+                for (int64_t at = first; at < ends[j] && y >= 0; at++)
+                    d->meetings[count++] = (Meeting){(int32_t)(y * w + along[at].source),
+                                                     (int32_t)(k * s->l + along[at].tap)};
             }
         }
-        if (++j == d->columns) j = 0, i++;
-    }
     d->start[d->places] = count;
+}
+
+/* The places of x that some rows of results meet: from *begin to before *end. */
+static void places_met(const Lanes *d, int64_t row, int64_t after, int64_t *begin, int64_t *end) {
+    int64_t w = d->back ? d->shape->ow : d->shape->w;
+    *begin = d->sources, *end = 0;
+    for (int64_t i = row; i < after; i++)
+        for (int64_t k = 0; k < d->shape->k; k++) {
+            int64_t y = row_met(d, i, k);
+            if (y < 0) continue;
+            *begin = MIN(*begin, y * w);
+            *end = MAX(*end, (y + 1) * w);
+        }
+    *begin = MIN(*begin, *end);
 }
 
 static int plan_lanes(Lanes *d, const ConvShape *s, int back, int64_t lanes) {
     int64_t here = s->h * s->w, there = s->oh * s->ow;
     *d = (Lanes){.shape = s, .in = back ? s->o : s->c, .out = back ? s->c : s->o, .back = back,
-                 .taps = s->k * s->l, .sources = back ? there : here, .n = s->n,
-                 .places = back ? here : there, .columns = back ? s->w : s->ow};
-    d->vectors = MIN(VECTORS, (s->n + lanes - 1) / lanes);
-    d->block = d->vectors * lanes;
-    d->strips = (d->out + HEIGHTS[d->vectors] - 1) / HEIGHTS[d->vectors];
-    int64_t rows = d->places / d->columns;
-    d->rows = MIN(rows, (PLACES + d->columns - 1) / d->columns);
-    d->row_blocks = (rows + d->rows - 1) / d->rows;
-    int64_t starts = (d->places + 1) * sizeof(int64_t);
-    char *memory = workspace(3, starts + (d->places * d->taps + 1) * sizeof(Meeting));
+                 .taps = s->k * s->l, .sources = back ? there : here,
+                 .places = back ? here : there, .columns = back ? s->w : s->ow,
+                 .rows = back ? s->h : s->oh, .block = VECTORS * lanes};
+    d->strips = (d->out + MOST_ROWS - 1) / MOST_ROWS;
+    d->rows_at_once = MIN(d->rows, (PLACES + d->columns - 1) / d->columns);
+    d->blocks = (s->n + d->block - 1) / d->block;
+    d->parts = MIN(d->rows, (TASKS + d->blocks - 1) / d->blocks);
+    int64_t starts = d->places + 1, most = d->columns * s->l;
+    int64_t *memory = workspace(3, (starts + d->columns) * sizeof(int64_t) +
+                                       (d->places * d->taps + most + 1) * sizeof(Meeting));
     if (!memory) return -1;
-    d->start = (int64_t *)memory;
-    d->meetings = (Meeting *)(memory + starts);
-    list_meetings(d);
+    d->start = memory;
+    d->meetings = (Meeting *)(memory + starts + d->columns) + most;
+    list_meetings(d, d->meetings - most, memory + starts);
     return 0;
 }
 
