@@ -86,14 +86,14 @@ CASES = [
     *cases("10 plain functions", PLAIN, SIZES),
     *cases("10 functions with tanh and exp", SMOOTH, SIZES),
     *cases("100 additions", TINY, {"10": 10}),
-    Case("bias, tanh 4096x1024", "fused", chain, (BIAS, (4096, 1024), (1024,), ()),
+    Case("bias and tanh 4096x1024", "fused", chain, (BIAS, (4096, 1024), (1024,), ()),
          (BIAS, (5, 19), (19,), ())),
-    Case("bias, tanh 64x10", "fused", chain, (BIAS, (64, 10), (10,), ()),
+    Case("bias and tanh 64x10", "fused", chain, (BIAS, (64, 10), (10,), ()),
          (BIAS, (5, 3), (3,), ())),
-    Case("channels, tanh 32x64x28x28", "fused", chain, (BIAS, (32, 64, 28, 28), (64, 1, 1), ()),
+    Case("channels and tanh 32x64x28x28", "fused", chain, (BIAS, (32, 64, 28, 28), (64, 1, 1), ()),
          (BIAS, (2, 3, 4, 5), (3, 1, 1), ())),
     *(
-        Case(f"10 plain functions, sum over axis {axes[0]} 4096x1024", "fused", chain,
+        Case(f"10 plain functions with sum over axis {axes[0]} 4096x1024", "fused", chain,
              (PLAIN, (4096, 1024), (4096, 1024), axes), (PLAIN, (13, 37), (13, 37), axes))
         for axes in ((0,), (1,))
     ),

@@ -25,28 +25,28 @@ class RootIsADirectory:
     it again: two `Tensor` classes that are not each other's instances.
     """
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collect_directory(
-        self, path: Path, parent: pytest.Collector
-    ) -> pytest.Collector | None:
-        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
+    def group_of(item: pytest.Item) -> str:
+    """The name of the tests that run on one worker: a file, some cases of a table, or Numba's.
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Registered here, because hooks of a conftest are not asked about folders above its own.
-    config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
+    Numba compiles for minutes; two workers would compile the same kernels at the same time.
+    """
+    place = item.path.name
+    call = getattr(item, "callspec", None)
+    if call is None:
+        return place
+    if call.params.get("backend") == "numba":
+        return "numba"
+    if place not in SPLIT:
+        return place
+    return place + str(call.indices.get(SPLIT[place], 0) // CASES_TOGETHER)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Parallel runs keep a file on one worker, in conformance a few cases (--dist loadgroup)."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        group = item.path.name
-        if group in SPLIT and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-            group += str(item.callspec.indices.get(SPLIT[group], 0) // CASES_TOGETHER)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Parallel runs keep groups together (--dist loadgroup)."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
 Run = Callable[..., tuple[int, str, str]]

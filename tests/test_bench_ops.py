@@ -19,7 +19,7 @@ import etude
 from etude.backends import ceilings
 from etude.backends.ceilings import Ceilings
 from etude.bench import __main__ as command
-from etude.bench import goals, ops, timing
+from etude.bench import goals, models, ops, timing
 from etude.bench.case import Case
 from etude.bench.cases import CASES
 from etude.bench.ceilings import table
@@ -213,7 +213,7 @@ def test_verdicts(measured: float, expected: str) -> None:
 
 
 def test_every_goal_is_about_cases_that_exist() -> None:
-    names = [case.name for case in CASES] + list(goals.MODELS)
+    names = [case.name for case in CASES] + list(models.MODELS)
     for goal in goals.GOALS:
         assert all(any(goals.fnmatchcase(n, p) for n in names) for p in goal.cases), goal
 
