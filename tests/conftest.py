@@ -25,18 +25,28 @@ class RootIsADirectory:
     it again: two `Tensor` classes that are not each other's instances.
     """
 
-    def group_of(item: pytest.Item) -> str:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(
+        self, path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Registered here, because hooks of a conftest are not asked about folders above its own.
+    config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
+
+
+def group_of(item: pytest.Item) -> str:
     """The name of the tests that run on one worker: a file, some cases of a table, or Numba's.
 
     Numba compiles for minutes; two workers would compile the same kernels at the same time.
     """
     place = item.path.name
     call = getattr(item, "callspec", None)
-    if call is None:
-        return place
-    if call.params.get("backend") == "numba":
+    if call is not None and call.params.get("backend") == "numba":
         return "numba"
-    if place not in SPLIT:
+    if call is None or place not in SPLIT:
         return place
     return place + str(call.indices.get(SPLIT[place], 0) // CASES_TOGETHER)
 
