@@ -51,12 +51,13 @@ def group_of(item: pytest.Item) -> str:
     return place + str(call.indices.get(SPLIT[place], 0) // CASES_TOGETHER)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Parallel runs keep groups together (--dist loadgroup)."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Parallel runs keep groups together (--dist loadgroup).
+
+    Here, because pytest-xdist reads the marks before other hooks see the whole list of tests.
+    """
+    if item.config.pluginmanager.hasplugin("xdist"):
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
 Run = Callable[..., tuple[int, str, str]]
