@@ -1,7 +1,7 @@
 # Everything happens in .venv: nothing has to be installed first but Python 3.11 or newer.
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?= -q -n auto --dist loadgroup
+PYTEST_ARGS ?= -q -n auto
 DEMO_ARGS ?=
 
 BIN := $(VENV)/bin

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SPLIT = {
-    "test_conformance.py": "case",
-    "test_tier1_is_enough.py": "case",
-    "test_torch_samples.py": "name",
-}
-CASES_TOGETHER = 40  # few, so that the workers end together; many, so that each has little to ask
+SPLIT = ("test_conformance.py", "test_tier1_is_enough.py", "test_torch_samples.py")
+PARTS = 24  # many, so that the workers end together; few, so that each has little to ask
 
 
 class RootIsADirectory:
@@ -37,27 +35,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
 
 
-def group_of(item: pytest.Item) -> str:
-    """The name of the tests that run on one worker: a file, some cases of a table, or Numba's.
+def group_of(test: str) -> str:
+    """The name of the tests that run on one worker: a file, a part of a table, or Numba's.
 
     Numba compiles for minutes; two workers would compile the same kernels at the same time.
     """
-    place = item.path.name
-    call = getattr(item, "callspec", None)
-    if call is not None and call.params.get("backend") == "numba":
+    place, _, call = test.partition("::")
+    if re.search(r"[\[-]numba[\]-]", call):
         return "numba"
-    if call is None or place not in SPLIT:
+    if Path(place).name not in SPLIT:
         return place
-    return place + str(call.indices.get(SPLIT[place], 0) // CASES_TOGETHER)
+    case = call.rpartition("-")[0] or call  # without the backend, so that they share references
+    return f"{place} {crc32(case.encode()) % PARTS}"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Parallel runs keep groups together (--dist loadgroup).
+@pytest.hookimpl(optionalhook=True)  # there where pytest-xdist is
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Parallel runs (-n) deal the tests out by groups."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    Here, because pytest-xdist reads the marks before other hooks see the whole list of tests.
-    """
-    if item.config.pluginmanager.hasplugin("xdist"):
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
 
 
 Run = Callable[..., tuple[int, str, str]]
