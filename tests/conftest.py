@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SPLIT = ("test_conformance.py", "test_tier1_is_enough.py", "test_torch_samples.py")
+NUMBAS_OWN = ("test_contract.py", "test_numba_backend.py", "test_recurrent_kernels.py")
 PARTS = 24  # many, so that the workers end together; few, so that each has little to ask
 
 
@@ -47,6 +48,12 @@ def group_of(test: str) -> str:
         return place
     case = call.rpartition("-")[0] or call  # without the backend, so that they share references
     return f"{place} {crc32(case.encode()) % PARTS}"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave tests on Numba out of coverage's trace, which slows its compiler, but those of it."""
+    if group_of(item.nodeid) == "numba" and item.path.name not in NUMBAS_OWN:
+        item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.hookimpl(optionalhook=True)  # there where pytest-xdist is
