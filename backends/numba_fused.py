@@ -15,7 +15,6 @@ from .defaults.fused import FusedDefaults
 from .expression import Expression, Step
 from .expression_plan import lower
 from .numba_elementwise import BINARY, TASKS, UNARY, compiled, make, movable
-from .numba_memory import empty
 from .tier1 import Buffer, Shape
 
 PLANS = 4096  # remembered plans
@@ -72,15 +71,7 @@ class NumbaFused(FusedDefaults):
         made = plan_expression(e, shape, tuple([x.shape for x in inputs]))
         if made is None:
             return super().fused(e, inputs, shape, outs)
-        given = list(outs or [None] * len(e.results))
-        reduced = given[-1] if e.reduce else None
-        if e.reduce:
-            given[-1] = None
-        dtypes = [e.dtypes[r] for r in e.results]
-        results = [
-            empty(shape, dtype) if out is None else out
-            for out, dtype in zip(given, dtypes, strict=True)
-        ]
+        results, reduced = self._results(e, shape, outs)
         plan, units, each, work = made
         places = [x.__array_interface__["data"][0] for x in (*results, *inputs)]
         turn = units if work <= self.few else each

@@ -133,15 +133,7 @@ class NumpyFused(FusedDefaults):
         e = expression
         if not shape or not all(shape):  # NumPy makes plain numbers of arrays without axes
             return super().fused(e, inputs, shape, outs)
-        given = list(outs or [None] * len(e.results))
-        reduced = given[-1] if e.reduce else None
-        if e.reduce:
-            given[-1] = None
-        dtypes = [e.dtypes[r] for r in e.results]
-        results = [
-            self.empty(shape, dtype) if out is None else out
-            for out, dtype in zip(given, dtypes, strict=True)
-        ]
+        results, reduced = self._results(e, shape, outs)
         if max(x.nbytes for x in (*inputs, *results)) <= BLOCK:
             plan = plan_block(e, shape, tuple([x.shape for x in inputs]))
             plan.run([*inputs], results, plan.memory())

@@ -44,6 +44,20 @@ class FusedDefaults(LayoutDefaults):
             results[-1] = self.reduce(name, results[-1], axes, reduced)
         return results
 
+    def _results(
+        self, e: Expression, shape: Shape, outs: Sequence[Buffer | None] | None
+    ) -> tuple[list[Buffer], Buffer | None]:
+        """Memory for all results before the reduction, and where the reduced one is wanted."""
+        given = list(outs or [None] * len(e.results))
+        reduced = None
+        if e.reduce:
+            reduced, given[-1] = given[-1], None
+        results = [
+            self.empty(shape, e.dtypes[r]) if out is None else out
+            for out, r in zip(given, e.results, strict=True)
+        ]
+        return results, reduced
+
 
 def call(backend: Tier1, step: Step, registers: Sequence[Buffer], out: Buffer = None) -> Buffer:
     """One step by the backend's own method."""
