@@ -63,7 +63,7 @@ def test_a_comparison_shows_the_common_steps_closer(
     steps: list[int], panels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    monkeypatch.setattr(visualize, "loss_curves", lambda axes, *_: drawn.append(axes))
+    monkeypatch.setattr(visualize.comparing, "loss_curves", lambda axes, *_: drawn.append(axes))
     curves = {f"backend {i}": np.linspace(2.0, 0.1, n).tolist() for i, n in enumerate(steps)}
     path = visualize.comparison(tmp_path / "x.png", "title", curves, models.create("lenet5"))
     assert path.read_bytes().startswith(b"\x89PNG")

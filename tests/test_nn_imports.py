@@ -29,7 +29,9 @@ def test_public_modules_import_by_their_short_names(name: str, module: object) -
     assert importlib.import_module(name) is module
 
 
-@pytest.mark.parametrize("part", ["checkpoint", "data", "graph", "models", "training", "weights"])
+@pytest.mark.parametrize(
+    "part", ["checkpoint", "data", "graph", "models", "training", "visualize", "weights"]
+)
 def test_parts_on_demand_import_in_every_spelling(part: str) -> None:
     """In a fresh process, where nothing has imported them before."""
     lines = [
