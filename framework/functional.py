@@ -19,11 +19,13 @@ from .composed.embedding import *  # noqa: F403
 from .composed.grid import *  # noqa: F403
 from .composed.joining import *  # noqa: F403
 from .composed.losses_classify import *  # noqa: F403
+from .composed.losses_generative import *  # noqa: F403
 from .composed.losses_likelihood import *  # noqa: F403
 from .composed.losses_margin import *  # noqa: F403
 from .composed.losses_metric import *  # noqa: F403
 from .composed.losses_regress import *  # noqa: F403
 from .composed.norms import *  # noqa: F403
+from .composed.penalties import *  # noqa: F403
 from .composed.pooling import *  # noqa: F403
 from .composed.products import *  # noqa: F403
 from .composed.recurrent import *  # noqa: F403
@@ -34,6 +36,7 @@ from .composed.running import *  # noqa: F403
 from .composed.scattering import *  # noqa: F403
 from .composed.smooth import *  # noqa: F403
 from .composed.sorting import *  # noqa: F403
+from .composed.spatial_pool import *  # noqa: F403
 from .composed.special import *  # noqa: F403
 from .composed.unpooling import *  # noqa: F403
 from .ops.conv import (

@@ -89,6 +89,20 @@ from .pool import (
     MaxPool2d,
     MaxPool3d,
 )
+from .pool_more import (
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    L2Normalize,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+    RoIPool,
+    SpatialPyramidPool,
+)
 from .recurrent import GRU, LSTM, RNN
 from .recurrent_cells import GRUCell, LSTMCell, RNNCell
 
@@ -197,6 +211,18 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "RNNCell",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "L2Normalize",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
+    "RoIPool",
+    "SpatialPyramidPool",
 ]
 
 guard_constructors(globals(), Module)
