@@ -164,7 +164,7 @@ def optimal_discriminator(p_data: Tensor, p_model: Tensor) -> Tensor:
     op = "optimal_discriminator"
     p, q = float_tensor(op, p_data), float_tensor(op, p_model)
     same_shape(op, p, q, "p_model")
-    nothing = (p + q) == 0
+    nothing = e.EQ(p + q, 0)
     half = nothing.to(p.dtype)
     return (p + half * 0.5) / (p + q + half)
 

@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    *("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"),
-    *("lp_pool1d", "lp_pool2d", "lp_pool3d"),
-    *("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices"),
-    *("max_unpool1d", "max_unpool2d", "max_unpool3d"),
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "max_pool1d_with_indices",
+    "max_pool2d_with_indices",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
 ]
 
 
