@@ -45,6 +45,13 @@ def tensor_repr(t: Tensor) -> str:
     return _with_facts(PREFIX + body, facts)
 
 
+def number_rows(t: Tensor) -> list[list[str]]:
+    """The numbers of a tensor of one or two axes as texts, in the form in which it prints."""
+    values = t.tolist()
+    write = _style(_flat(values, len(t.shape)), t.dtype.is_floating_point)[1]
+    return [[write(v) for v in row] for row in (values if len(t.shape) == 2 else [values])]
+
+
 def _with_facts(text: str, facts: list[str]) -> str:
     """The facts after the numbers, on new lines where one is full."""
     used = len(text) - len(PREFIX) - text.rfind("\n") + 1

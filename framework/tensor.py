@@ -99,6 +99,11 @@ class Tensor:
 
         return tensor_repr(self)
 
+    def _repr_html_(self) -> str:
+        from .visualize.notebook import tensor_html
+
+        return tensor_html(self)
+
     def __format__(self, spec: str) -> str:
         if not spec:
             return repr(self)

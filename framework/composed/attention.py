@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import inf, sqrt
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["scaled_dot_product_attention"]
 
 OP = "scaled_dot_product_attention"
+_watched: ContextVar[list[Tensor] | None] = ContextVar("watched", default=None)
 
 
 def scaled_dot_product_attention(
@@ -54,8 +58,27 @@ def scaled_dot_product_attention(
     return matmul(dropout(attention_weights(q, k, attn_mask, scale), dropout_p), v)
 
 
+@contextmanager
+def watched_weights() -> Iterator[list[Tensor]]:
+    """A list that fills with the weights of every attention computed until the end."""
+    seen: list[Tensor] = []
+    token = _watched.set(seen)
+    try:
+        yield seen
+    finally:
+        _watched.reset(token)
+
+
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
     """softmax(q k^T scale + mask), and 0 for a query that may look nowhere."""
+    weights = _weights(q, k, mask, scale)
+    seen = _watched.get()
+    if seen is not None:
+        seen.append(weights.detach())
+    return weights
+
+
+def _weights(q: Tensor, k: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
     factor = 1.0 / sqrt(max(q.shape[-1], 1)) if scale is None else scale
     scores = _mm(q, k, False, True) * factor
     if mask is None:

@@ -165,6 +165,11 @@ class Module(Tree):
         children = [(name, self.__dict__[name]) for name, k in self._members.items() if k == MODULE]
         return outline(type(self).__name__, extra.split("\n") if extra else [], children)
 
+    def _repr_html_(self) -> str:
+        from ..visualize.notebook import module_html
+
+        return module_html(self)
+
 
 def outline(name: str, extra: list[str], children: list[tuple[str, Any]]) -> str:
     """torch's form of a module's repr: arguments in one line, children indented below."""
