@@ -74,7 +74,7 @@ def vgg11(p: Mapping[str, Parameter]) -> Layer:
     return Chain(*layers, Linear(p["classifier.weight"], p["classifier.bias"]))
 
 
-BUILDERS = {"mlp": mlp, "lenet5": lenet5, "resnet20": resnet20, "vgg11": vgg11}
+BUILDERS = {"mlp": mlp, "lenet5": lenet5, "resnet20": resnet20, "vgg11_small": vgg11}
 
 
 class Training:

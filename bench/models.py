@@ -19,7 +19,7 @@ MODELS: dict[str, tuple[Any, ...]] = {
     "lenet5 b64": ("lenet5", 64),
     "resnet20 b32": ("resnet20", 32),
     "resnet20 b64": ("resnet20", 64),
-    "vgg11 b32": ("vgg11", 32),
+    "vgg11 b32": ("vgg11_small", 32),
     "lstm b32": ("lstm", 32),
 }
 NAMES = tuple(name for name, (model, *_) in MODELS.items() if known(model))

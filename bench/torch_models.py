@@ -102,7 +102,7 @@ BUILDERS: dict[str, Any] = {
     "mlp": mlp,
     "lenet5": LeNet5,
     "resnet20": ResNet20,
-    "vgg11": VGG11,
+    "vgg11_small": VGG11,
     "lstm": LastState,
 }
 

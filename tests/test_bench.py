@@ -32,7 +32,7 @@ from etude.bench.report import Table
 from etude.bench.timing import Competitor
 
 QUICK = Options(rounds=1)
-NAMES = ("mlp", "lenet5", "resnet20", "vgg11")  # that are written by hand too
+NAMES = ("mlp", "lenet5", "resnet20", "vgg11_small")  # that are written by hand too
 SMALL = ("mlp", "lenet5")  # whose steps are made, not only their gradients
 KNOWN = sorted({models.MODELS[name][0] for name in models.NAMES})
 

@@ -258,7 +258,7 @@ REFUSED = [
     (["eval"], "Missing argument 'RUN'"),
     (["eval", "nowhere"], "there is no file nowhere"),
     (["eval", "file"], "file is not a whole safetensors file"),
-    (["summary", "resnet"], "did you mean 'resnet20'?"),
+    (["summary", "resnet_20"], "did you mean 'resnet20'?"),
     (["summary", "lenet5", "--input", "1,0,3"], "expected sizes above 0 such as 3,32,32"),
     (["summary", "lenet5", "--input", "3,32,32"], "[conv2d]"),
 ]

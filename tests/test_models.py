@@ -11,18 +11,12 @@ from etude.framework.errors import ArgumentError
 
 BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
 
-# Parameters as published: LeNet-5's 1998 count with all connections and a linear last layer, and
-# ResNet-20's 0.27 million (He et al. 2016, table 6). VGG-11: torchvision's 9,220,480 of the
-# convolutions and a linear layer of 512 x 10 + 10.
-PARAMETERS = {"mlp": 235_146, "lenet5": 61_706, "resnet20": 269_722, "vgg11": 9_225_610}
+# Models that are small enough to be built and run as they are; test_models_sizes.py has all.
+PARAMETERS = {"mlp": 235_146, "lenet5": 61_706, "resnet20": 269_722, "vgg11_small": 9_225_610}
 
 
 def count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
-
-
-def test_every_model_has_a_known_size() -> None:
-    assert PARAMETERS.keys() == models.MODELS.keys()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -88,7 +82,8 @@ def test_resnet_layers_bear_the_names_of_torchvision() -> None:
 
 
 def test_vgg_layers_bear_the_numbers_of_torchvision() -> None:
-    weights = {k: p.shape for k, p in models.create("vgg11").named_parameters() if "weight" in k}
+    model = models.create("vgg11_small")
+    weights = {k: p.shape for k, p in model.named_parameters() if "weight" in k}
     numbers = [key.split(".")[1] for key in weights if key.startswith("features")]
     assert numbers == ["0", "3", "6", "8", "11", "13", "16", "18"]
     assert weights["features.18.weight"] == (512, 512, 3, 3)
@@ -119,7 +114,7 @@ def test_lenet_is_torchs_with_the_same_weights(options: dict[str, str]) -> None:
 
 WRONG = [
     (lambda: models.create("lenet"), "did you mean 'lenet5'?"),
-    (lambda: models.create("transformer"), "choose from lenet5, mlp, resnet20, vgg11"),
+    (lambda: models.create("transformer"), "choose from alexnet, "),
     (lambda: models.create("lenet5", num_clases=3), "did you mean 'num_classes'?"),
     (
         lambda: models.create("lenet5", pooling="mean"),

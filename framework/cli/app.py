@@ -187,7 +187,7 @@ def app(ctx: click.Context) -> None:
 def compare(**chosen: Any) -> int:
     """Train one MODEL from one seed on every backend, and compare curves, accuracy and speed.
 
-    MODEL is lenet5, mlp, resnet20 or vgg11. NumPy trains to the end and is what the others are
+    MODEL is lenet5, mlp, resnet20 or another. NumPy trains to the end and is what the others are
     compared with. Ctrl-C keeps what was done.
     """
     from .compare import compare
@@ -230,7 +230,7 @@ def compare(**chosen: Any) -> int:
 @THREADS
 @OUT
 def train(**chosen: Any) -> int:
-    """Train a MODEL (lenet5, mlp, resnet20, vgg11); save its weights, history and scores."""
+    """Train a MODEL (lenet5, mlp, resnet20, ...); save its weights, history and scores."""
     from .train import train
 
     return train(**chosen)

@@ -11,6 +11,7 @@ from ..autograd import no_grad
 from ..checks import choice
 from ..compile import compile as compile_
 from ..creation import as_backend, use_backend
+from ..models.catalog import classifier
 from ..nn import Module
 from ..ops.sampling import manual_seed, rand, randint
 from ..profiling import profile
@@ -41,7 +42,7 @@ def profiled(
     """Print the table of a few steps, and write their trace; the exit code."""
     choice("profile", "by", by, GROUPS)
     choice("profile", "sort", sort_by, ORDERS)
-    models.entry(model)
+    classifier(model, "profile")
     limit_threads(threads)
     engine = as_backend(backend)
     manual_seed(seed)

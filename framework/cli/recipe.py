@@ -10,6 +10,7 @@ from ..checks import choice
 from ..creation import use_backend
 from ..data.transforms import RandomShift
 from ..errors import ArgumentError, fail
+from ..models.catalog import classifier
 from ..ops.sampling import Generator, manual_seed
 from ..training import Trainer
 
@@ -45,7 +46,7 @@ def make_recipe(
     *, optimizer: str, lr: float | None, split: str | None, schedule: str, **chosen: Any
 ) -> Recipe:
     """Fill in what was not chosen. Raises ArgumentError for a name that does not exist."""
-    models.entry(chosen["model"])
+    classifier(chosen["model"], "train")
     splits = data.split_names(chosen["data"])
     choice("train", "optimizer", optimizer, OPTIMIZERS)
     choice("train", "schedule", schedule, SCHEDULES)
@@ -60,7 +61,8 @@ def make_recipe(
 
 def load_data(recipe: Recipe) -> data.Splits:
     """The recipe's data in the form that its model takes."""
-    shape = models.entry(recipe.model).input_shape
+    channels, height, width = models.entry(recipe.model).input_shape
+    shape = channels, height, width
     return data.load(recipe.data, recipe.split, recipe.seed, shape, recipe.data_dir)
 
 

@@ -11,10 +11,12 @@ UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 def summary(model: str, size: tuple[int, ...] | None) -> int:
     """Print the table of a model's layers, for a batch of one; the exit code."""
-    shape = size or models.entry(model).input_shape
-    found = summarize(lambda: models.create(model), [(1, *shape)])
+    entry = models.entry(model)
+    shape = size or entry.input_shape
+    found = summarize(lambda: models.create(model), [(1, *shape)] * entry.inputs, entry.dtype)
     out = console()
-    say(out, f"{model}: input (N, {', '.join(map(str, shape))}); cost and memory for N = 1")
+    what = "input" if entry.inputs == 1 else f"{entry.inputs} inputs"
+    say(out, f"{model}: {what} (N, {', '.join(map(str, shape))}); cost and memory for N = 1")
     say(out)
     rows = [
         (
@@ -40,7 +42,8 @@ def totals(found: Summary) -> list[str]:
         "",
         f"{found.parameters:,} parameters ({found.trainable:,} trainable), "
         f"{found.parameter_bytes / 1e6:.2f} MB",
-        f"{amount(found.flops)}FLOPs forward (a multiply-add is two)",
+        f"{amount(found.flops)}FLOPs forward (a multiply-add is two); "
+        f"{amount(found.multiply_adds)}multiply-adds in convolutions and products, as papers count",
         f"activations {found.activation_bytes / 1e6:.2f} MB if all are kept for a backward pass, "
         f"{found.peak_bytes / 1e6:.2f} MB at once in a forward pass alone",
     ]

@@ -18,7 +18,7 @@ FUNCTIONS = {"exp": 8, "log": 8, "tanh": 12, "sigmoid": 10, "erf": 12, "pow": 16
 RESULTS = {
     **dict.fromkeys(("uniform", "normal", "exponential", "random_bits"), 10),
     **dict.fromkeys(("sgd_step", "sgd_steps", "rmsprop_step", "adagrad_step"), 10),
-    **dict.fromkeys(("adam_step", "adam_steps"), 10),
+    **dict.fromkeys(("adam_step", "adam_steps", "amsgrad_step"), 10),
     **dict.fromkeys(("softmax", "softmax_grad", "log_softmax", "log_softmax_grad"), 12),
     "binary_cross_entropy": 22,
 }
@@ -28,6 +28,8 @@ ARGUMENTS = {
     "mean": (0, 1),
     "batch_norm": (0, 8),
     "batch_norm_grad": (0, 12),
+    "batch_norm_relu": (0, 10),
+    "batch_norm_relu_grad": (0, 13),
     "layer_norm": (0, 8),
     "layer_norm_grad": (0, 14),
     "cross_entropy": (0, 12),
@@ -68,6 +70,22 @@ def operations(method: str, given: Sequence[Any], results: Sequence[Shape]) -> i
     if method in _SPECIAL:
         return int(_SPECIAL[method](given, made))
     return RESULTS.get(method, 1) * made
+
+
+def multiply_adds(method: str, given: Sequence[Any], results: Sequence[Shape]) -> int:
+    """Multiply-adds of one call's convolution or product, the count that papers give as FLOPs.
+
+    0 for all other methods: biases, activations, norms and pooling are not counted there. Source:
+    He et al. 2016, section 3.3 and table 1. Deck: D4.
+    """
+    made = sum(map(prod, results))
+    if method == "conv":
+        return int(prod(given[1].shape[1:]) * made)
+    if method == "linear":
+        return int(given[0].shape[1] * made)
+    if method == "matmul":
+        return _matmul(given, made) // 2
+    return 0
 
 
 def traffic(method: str, read: Sequence[int], written: Sequence[int]) -> int:

@@ -18,7 +18,7 @@ from ..autograd import tick
 from ..dtypes import DTYPES, DType
 from ..errors import ArgumentError, BackendMismatch, ShapeError, fail
 from ..ops.sampling import default_generator
-from .cost import operations
+from . import cost
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -40,7 +40,13 @@ def spec(v: Value) -> tuple[Shape, DType]:
 def flops(instruction: Instruction) -> int:
     """Floating-point operations of one instruction; see cost.py."""
     made = [spec(v)[0] for v in instruction.results]
-    return operations(instruction.method, instruction.arguments, made)
+    return cost.operations(instruction.method, instruction.arguments, made)
+
+
+def multiply_adds(instruction: Instruction) -> int:
+    """Multiply-adds of one instruction's convolution or product; see cost.py."""
+    made = [spec(v)[0] for v in instruction.results]
+    return cost.multiply_adds(instruction.method, instruction.arguments, made)
 
 
 def traffic(instruction: Instruction) -> int:

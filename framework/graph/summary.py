@@ -15,7 +15,7 @@ from ..creation import use_backend, zeros
 from ..dtypes import DEFAULT
 from ..ops.sampling import get_rng_state, set_rng_state
 from ..tensor import Tensor
-from .program import Program, Slot, flops
+from .program import Program, Slot, flops, multiply_adds
 from .recorder import Recorder, gather
 
 
@@ -41,9 +41,15 @@ class Summary:
     parameter_bytes: int = 0
     buffer_bytes: int = 0
     flops: int = 0
+    multiply_adds: int = 0  # of convolutions and products alone, as papers count
     activation_bytes: int = 0  # the outputs of all layers, which a backward pass would keep
     peak_bytes: int = 0  # of a forward pass alone, freed after last use
     output: Any = None  # shape, or shapes, of the result
+
+    def _repr_html_(self) -> str:
+        from ..visualize.notebook import summary_html
+
+        return summary_html(self)
 
 
 def summarize(
@@ -92,6 +98,7 @@ def _call(model: Any, inputs: list[Tensor], recorder: Recorder) -> Summary:
     found.output = [t.shape for t in results if isinstance(t, Tensor)]
     program.outputs = [t.buffer for t in results if isinstance(t, Tensor)]
     found.flops = program.flops
+    found.multiply_adds = sum(map(multiply_adds, program.instructions))
     found.activation_bytes = sum(layer.bytes for layer in found.layers)
     found.peak_bytes = program.peak_memory()
     return found

@@ -1,40 +1,20 @@
-"""Residual networks for small images. K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning
-for image recognition", CVPR 2016, section 4.2; layers are named as in torchvision."""
+"""Residual networks. K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image
+recognition", CVPR 2016, sections 3.3 and 4.1, table 1. Decks: D0, D2, D3, D4."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from .. import nn
 from ..checks import choice
 from ..errors import ArgumentError, fail
 from ..functional import pad
 from ..tensor import Tensor
+from .common import scaler, start_by_he
 
-
-class BasicBlock(nn.Module):
-    """relu(x + bn2(conv2(relu(bn1(conv1(x)))))): two 3x3 convolutions learn what to add to x."""
-
-    def __init__(self, channels: int, out_channels: int, stride: int, shortcut: str) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, out_channels, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.relu = nn.ReLU()
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        self.downsample: nn.Module = nn.Identity()
-        if stride > 1 and shortcut == "A":
-            self.downsample = ShortcutA(stride, out_channels - channels)
-        elif stride > 1:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(channels, out_channels, 1, stride, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> (N, out_channels, H / stride, W / stride)."""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        out: Tensor = self.relu(y + self.downsample(x))
-        return out
+Attention = Callable[[int], nn.Module]  # makes a module for so many channels
 
 
 class ShortcutA(nn.Module):
@@ -53,53 +33,233 @@ class ShortcutA(nn.Module):
         return f"stride={self.stride}, extra={self.extra}"
 
 
-class CifarResNet(nn.Module):
-    """6n + 2 layers: a convolution, three stages of n blocks of 16, 32 and 64 channels, a mean, a
-    linear layer. x (N, in_channels, 32, 32) -> logits (N, num_classes).
-
-    shortcut "A" pads with zeros, as the paper does for CIFAR-10; "B" uses a 1x1 convolution.
-    """
-
-    def __init__(
-        self, depth: int = 20, num_classes: int = 10, in_channels: int = 3, shortcut: str = "A"
-    ) -> None:
-        super().__init__()
-        choice("resnet", "shortcut", shortcut, ("A", "B"))
-        if depth < 8 or (depth - 2) % 6:
-            raise fail(
-                ArgumentError,
-                "resnet",
-                f"expected a depth of 6n + 2 (8, 14, 20, ...), got {depth}; use 20",
-            )
-        n = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.relu = nn.ReLU()
-        self.layer1 = _stage(16, 16, n, 1, shortcut)
-        self.layer2 = _stage(16, 32, n, 2, shortcut)
-        self.layer3 = _stage(32, 64, n, 2, shortcut)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()
-        self.fc = nn.Linear(64, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch of images."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        logits: Tensor = self.fc(self.flatten(self.avgpool(x)))
-        return logits
-
-
-def _stage(channels: int, out_channels: int, n: int, stride: int, shortcut: str) -> nn.Sequential:
-    first = BasicBlock(channels, out_channels, stride, shortcut)
+def shortcut_of(channels: int, out: int, stride: int, kind: str) -> nn.Module:
+    """What brings x to a block's output: itself, option A, or option B, a 1x1 convolution."""
+    if stride == 1 and channels == out:
+        return nn.Identity()
+    if kind == "A":
+        return ShortcutA(stride, out - channels)
     return nn.Sequential(
-        first, *(BasicBlock(out_channels, out_channels, 1, shortcut) for _ in range(n - 1))
+        nn.Conv2d(channels, out, 1, stride, bias=False),
+        nn.BatchNorm2d(out),
     )
 
 
-def resnet20(num_classes: int = 10, in_channels: int = 3, shortcut: str = "A") -> CifarResNet:
-    """The smallest ResNet of the paper's table 6: 0.27 million parameters (269,722)."""
-    return CifarResNet(20, num_classes, in_channels, shortcut)
+class BasicBlock(nn.Module):
+    """relu(x + bn2(conv2(relu(bn1(conv1(x)))))): two 3x3 convolutions learn what to add to x.
+
+    Without `residual` nothing is added: a block of the paper's plain nets.
+    """
+
+    expansion = 1
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        stride: int = 1,
+        shortcut: str = "B",
+        residual: bool = True,
+        dilation: int = 1,
+        stride_first: bool = False,
+        attention: Attention | None = None,
+    ) -> None:
+        super().__init__()
+        self.residual = residual
+        self.conv1 = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU()
+        self.conv2 = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.se = None if attention is None else attention(width)
+        if residual:
+            self.downsample = shortcut_of(channels, width, stride, shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, width, H / stride, W / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return _join(self, x, y)
+
+
+class Bottleneck(nn.Module):
+    """A 1x1 convolution to `width` channels, a 3x3, a 1x1 to 4 `width`, added to x.
+
+    The stride is that of the 3x3 convolution, as in torchvision (its accuracy is higher), or of the
+    first 1x1 with `stride_first`, as in the paper.
+    """
+
+    expansion = 4
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        stride: int = 1,
+        shortcut: str = "B",
+        residual: bool = True,
+        dilation: int = 1,
+        stride_first: bool = False,
+        attention: Attention | None = None,
+    ) -> None:
+        super().__init__()
+        self.residual = residual
+        strides = (stride, 1) if stride_first else (1, stride)
+        out = width * self.expansion
+        self.conv1 = nn.Conv2d(channels, width, 1, strides[0], bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, strides[1], dilation, dilation, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out)
+        self.se = None if attention is None else attention(out)
+        self.relu = nn.ReLU()
+        if residual:
+            self.downsample = shortcut_of(channels, out, stride, shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, 4 width, H / stride, W / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return _join(self, x, y)
+
+
+def _join(block: BasicBlock | Bottleneck, x: Tensor, y: Tensor) -> Tensor:
+    """The end of a block: its output from its input and what it learned to add."""
+    if block.se is not None:
+        y = block.se(y)
+    out: Tensor = block.relu(y + block.downsample(x) if block.residual else y)
+    return out
+
+
+Block = type[BasicBlock] | type[Bottleneck]
+DEPTHS: dict[int, tuple[Block, tuple[int, ...]]] = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+    101: (Bottleneck, (3, 4, 23, 3)),
+    152: (Bottleneck, (3, 8, 36, 3)),
+}
+
+
+def stage(
+    block: Block,
+    channels: int,
+    width: int,
+    count: int,
+    stride: int = 1,
+    dilations: tuple[int, int] = (1, 1),
+    **options: Any,
+) -> nn.Sequential:
+    """`count` blocks. The first changes size and channels, and has the first of the dilations."""
+    first = block(channels, width, stride, dilation=dilations[0], **options)
+    wide = width * block.expansion
+    rest = (block(wide, width, dilation=dilations[1], **options) for _ in range(count - 1))
+    return nn.Sequential(first, *rest)
+
+
+class ResNet(nn.Module):
+    """A 7x7 convolution, max pooling, four stages of residual blocks, a mean, a linear layer.
+
+    x (N, in_channels, H, W) float32, 224 in the paper, at least 32 -> logits (N, num_classes). With
+    1000 classes 11,689,512 (18), 21,797,672 (34), 25,557,032 (50), 44,549,160 (101) and 60,192,808
+    (152) parameters, torchvision's names, start and layouts.
+
+    shortcut "B" changes channels by 1x1 convolutions, torchvision's way; "A" by zeros.
+    `residual=False` leaves the shortcuts out: the paper's plain nets. `stride_first` strides
+    bottlenecks as the paper does, where ResNet-50 takes 3.8 G multiply-adds (4.1 else).
+    `replace_stride_with_dilation` says of the last three stages whether they keep the size of the
+    maps and dilate instead (bottlenecks only; for segmentation). `layers` are the numbers of blocks
+    if not those of the depth, `width` multiplies all channels, `attention` makes what follows a
+    block's last norm (see SE-ResNet).
+    """
+
+    def __init__(
+        self,
+        depth: int = 50,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        shortcut: str = "B",
+        residual: bool = True,
+        stride_first: bool = False,
+        zero_init_residual: bool = False,
+        replace_stride_with_dilation: Sequence[bool] = (False, False, False),
+        width: float = 1.0,
+        layers: Sequence[int] | None = None,
+        attention: Attention | None = None,
+    ) -> None:
+        super().__init__()
+        choice("resnet", "shortcut", shortcut, ("A", "B"))
+        block, counts = _plan(depth, layers, replace_stride_with_dilation)
+        times = scaler("resnet", width)
+        channels = times(64)
+        self.conv1 = nn.Conv2d(in_channels, channels, 7, 2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, 2, padding=1)
+        options: dict[str, Any] = {"shortcut": shortcut, "residual": residual}
+        options |= {"stride_first": stride_first, "attention": attention}
+        self.map_channels: list[int] = []
+        dilation = 1
+        for i, count in enumerate(counts):
+            before, stride = dilation, 1 if i == 0 else 2
+            if i and replace_stride_with_dilation[i - 1]:
+                dilation, stride = dilation * stride, 1
+            size = times(64 * 2**i)
+            blocks = stage(block, channels, size, count, stride, (before, dilation), **options)
+            setattr(self, f"layer{i + 1}", blocks)
+            channels = size * block.expansion
+            self.map_channels.append(channels)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(channels, num_classes)
+        start_by_he(self)
+        if zero_init_residual:
+            zero_last_norms(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch of images."""
+        logits: Tensor = self.fc(self.flatten(self.avgpool(self.maps(x)[-1])))
+        return logits
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The maps after each stage, at strides 4, 8, 16 and 32: for segmentation and detection."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        found = []
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+            found.append(x)
+        return found
+
+
+def _plan(
+    depth: int, layers: Sequence[int] | None, dilate: Sequence[bool]
+) -> tuple[Block, Sequence[int]]:
+    """The blocks of a net and their numbers."""
+    if depth not in DEPTHS or len(layers or DEPTHS[depth][1]) != 4 or len(dilate) != 3:
+        raise fail(
+            ArgumentError,
+            "resnet",
+            f"expected a depth of {', '.join(map(str, DEPTHS))}, four numbers of layers and three "
+            f"of replace_stride_with_dilation, got {depth!r}, {layers} and {dilate}",
+        )
+    block, counts = DEPTHS[depth]
+    if any(dilate) and block is BasicBlock:
+        raise fail(
+            ArgumentError,
+            "resnet",
+            f"expected bottlenecks to dilate, got depth {depth}, which has none; use 50",
+        )
+    return block, layers or counts
+
+
+def zero_last_norms(model: nn.Module) -> None:
+    """Let each block begin as the identity: its last norm's weight is 0 (Goyal et al. 2017)."""
+    for module in model.modules():
+        if isinstance(module, (BasicBlock, Bottleneck)):
+            nn.init.zeros_(getattr(module, "bn2" if module.expansion == 1 else "bn3").weight)
+
+
+resnet18, resnet34, resnet50 = partial(ResNet, 18), partial(ResNet, 34), partial(ResNet, 50)
+resnet101, resnet152 = partial(ResNet, 101), partial(ResNet, 152)
