@@ -52,6 +52,10 @@ class BadFile(EtudeError, OSError, ValueError):
     """A file that cannot be read or written, or does not hold what it should."""
 
 
+class DownloadError(EtudeError, OSError):
+    """A published file that no mirror gave whole and as it should be."""
+
+
 class MissingAttribute(EtudeError, AttributeError):
     """A module has no parameter, buffer, child or method of that name."""
 

@@ -21,7 +21,7 @@ def make_folder(path: str | Path, op: str) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _cannot_write(folder, op, error) from None
+        raise cannot_write(folder, op, error) from None
     return folder
 
 
@@ -42,11 +42,11 @@ def write_atomic(path: str | Path, data: bytes | str, op: str) -> Path:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise _cannot_write(target, op, error) from None
+        raise cannot_write(target, op, error) from None
     return target
 
 
-def _cannot_write(path: Path, op: str, error: OSError) -> Exception:
+def cannot_write(path: Path, op: str, error: OSError) -> Exception:
     return fail(
         BadFile, op, f"cannot write {path}: {error.strerror or error}; choose another place"
     )

@@ -14,6 +14,7 @@ from etude.framework.data import DataLoader, Subset, TensorDataset, random_split
 from etude.framework.errors import (
     ArgumentError,
     BadFile,
+    DownloadError,
     DTypeError,
     GradError,
     IndexOutOfRange,
@@ -95,6 +96,61 @@ DATA = [
     Wrong("DataLoader fractional batch_size", loader(batch_size=2.5), ArgumentError, "2.5"),
     Wrong("DataLoader negative workers", loader(num_workers=-1), ArgumentError, "num_workers"),
     Wrong("DataLoader negative timeout", loader(timeout=-1), ArgumentError, "timeout", "-1"),
+    Wrong(
+        "fetch a name with folders",
+        lambda: data.fetch(data.Resource("../x", ("http://x",), "0" * 64), "."),
+        ArgumentError,
+        "'../x'",
+    ),
+    Wrong(
+        "fetch a checksum that is none",
+        lambda: data.fetch(data.Resource("x", ("http://x",), "c58f30"), "."),
+        ArgumentError,
+        "'c58f30'",
+        "64 hexadecimal",
+    ),
+    Wrong(
+        "fetch from a local file",
+        lambda: data.fetch(data.Resource("x", ("file:///x",), "0" * 64), "."),
+        ArgumentError,
+        "'file:///x'",
+    ),
+    Wrong(
+        "fetch without a mirror",
+        lambda: data.fetch(data.Resource("x", (), "0" * 64), "."),
+        ArgumentError,
+        "'none'",
+    ),
+    Wrong(
+        "fetch off-line",
+        lambda tmp_path: data.fetch(
+            data.Resource("x", ("http://127.0.0.1:9/x",), "0" * 64), tmp_path
+        ),
+        DownloadError,
+        "connect to the network",
+    ),
+    Wrong(
+        "unpack no archive",
+        lambda tmp_path: data.unpack(tmp_path / "x", tmp_path / "y"),
+        BadFile,
+        "No such file",
+    ),
+    Wrong(
+        "load_pickle no file",
+        lambda tmp_path: data.load_pickle(tmp_path / "x"),
+        BadFile,
+        "No such file",
+    ),
+    Wrong(
+        "cifar10 no files", lambda tmp_path: data.cifar10(root=tmp_path), BadFile, "test_batch.bin"
+    ),
+    Wrong(
+        "cifar100 unknown labels",
+        lambda: data.cifar100(labels="superfine"),
+        ArgumentError,
+        "'superfine'",
+        "'coarse'",
+    ),
     Wrong("mnist no files", lambda tmp_path: data.mnist(root=tmp_path), BadFile, "put the four"),
 ]
 

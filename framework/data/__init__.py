@@ -1,14 +1,19 @@
 """Data: datasets, loaders, transforms, and the data sets that etude knows by name."""
 
+from .archive import unpack
 from .catalog import SETS, load, split_names
+from .cifar import cifar10, cifar100
 from .dataset import Dataset, Subset, TensorDataset, random_split
 from .digits import digits
+from .download import Resource, cache_folder, fetch
 from .loader import DataLoader
-from .mnist import mnist
+from .mnist import fashion_mnist, mnist
+from .pickles import load_pickle
 from .splits import Splits
 from .worker_process import WorkerError
 
 __all__ = [
     "Dataset", "TensorDataset", "Subset", "random_split", "DataLoader", "WorkerError",
-    "SETS", "Splits", "load", "split_names", "digits", "mnist",
+    "SETS", "Splits", "load", "split_names", "digits", "mnist", "fashion_mnist", "cifar10",
+    "cifar100", "Resource", "cache_folder", "fetch", "unpack", "load_pickle",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import ArgumentError, fail, nearest
+from . import cifar as _cifar
 from . import digits as _digits
 from . import mnist as _mnist
 from .splits import Splits
@@ -14,8 +15,11 @@ from .splits import Splits
 SETS: dict[str, tuple[ModuleType, Callable[..., Splits]]] = {
     "digits": (_digits, _digits.digits),
     "mnist": (_mnist, _mnist.mnist),
+    "fashion-mnist": (_mnist, _mnist.fashion_mnist),
+    "cifar10": (_cifar, _cifar.cifar10),
+    "cifar100": (_cifar, _cifar.cifar100),
 }
-FROM_A_FOLDER = ("mnist",)
+FROM_FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100")
 
 
 def split_names(name: str) -> tuple[str, ...]:
@@ -34,8 +38,9 @@ def load(
 ) -> Splits:
     """A data set by name, split and brought to a model's image shape (C, H, W).
 
-    `root` is the folder of a set that is read from files. Raises ArgumentError for an unknown set
-    or split, MissingLibrary or BadFile if the data cannot be had.
+    `root` is the folder of a set that is read from files; without it they are downloaded once into
+    the folder that ETUDE_DATA names, or the user's cache. Raises ArgumentError for an unknown set
+    or split, MissingLibrary, BadFile or DownloadError if the data cannot be had.
     """
     known = split_names(name)
     chosen = known[0] if split is None else split
@@ -46,5 +51,5 @@ def load(
             f"{name} has no split called {chosen!r}; {nearest(chosen, known)}",
         )
     module, build = SETS[name]
-    options = {"root": root} if root is not None and name in FROM_A_FOLDER else {}
+    options = {"root": root} if root is not None and name in FROM_FILES else {}
     return build(chosen, seed, shape or module.IMAGE, **options)

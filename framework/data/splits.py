@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, fail
 from ..functional import expand
-from .dataset import TensorDataset
+from .dataset import Dataset, TensorDataset
 from .transforms import Pad, Resize
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ class Splits:
     """Training and test samples (image, label): float32 (C, H, W), normalised, and int64.
 
     The mean and standard deviation are those of the training images; `background` is what black, or
-    empty paper, became. `form` says in words how the images were brought to their size.
+    empty paper, became, and in colour photographs the mean colour. `form` says in words how the
+    images were brought to their size.
     """
 
-    train: TensorDataset
-    test: TensorDataset
+    train: Dataset
+    test: Dataset
     classes: int
     background: float
     form: str
