@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
@@ -25,11 +27,21 @@ class BuildPy(build_py):
 
 
 class BuildExt(build_ext):
-    """Objects are compiled on all cores, in a folder for each extension, and kept while good."""
+    """Objects are compiled on all cores, and kept in build/ for the next installation.
+
+    Each extension has a folder for each compiler and its flags, so that none meets others' objects.
+    """
+
+    def finalize_options(self) -> None:
+        given = self.build_temp
+        super().finalize_options()
+        self.build_temp = given or os.path.join("build", "objects")  # not pip's, which is removed
 
     def build_extension(self, ext: Any) -> None:
         folder = self.build_temp
-        self.build_temp = os.path.join(folder, ext.name.rpartition(".")[2])
+        by = (sys.implementation.cache_tag, self.compiler.compiler_so, ext.extra_compile_args)
+        own = f"{ext.name.rpartition('.')[2]}-{crc32(repr(by).encode()):08x}"
+        self.build_temp = os.path.join(folder, own)
         self.compiler.compile = self.compile_stale
         self.newest_header = max((Path(p).stat().st_mtime for p in ext.depends), default=0.0)
         try:
@@ -59,7 +71,8 @@ class BuildExt(build_ext):
             source, extension = build[obj]
             newest = max(Path(source).stat().st_mtime, self.newest_header)
             if self.force or not Path(obj).exists() or Path(obj).stat().st_mtime < newest:
-                compiler._compile(obj, source, extension, flags, extra, pp)
+                compiler._compile(f"{obj}.new", source, extension, flags, extra, pp)
+                os.replace(f"{obj}.new", obj)  # a whole one: it may be the next installation's
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(compile_one, [obj for obj in objects if obj in build]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SPLIT = ("test_conformance.py", "test_tier1_is_enough.py", "test_torch_samples.py")
 NUMBAS_OWN = ("test_contract.py", "test_numba_backend.py", "test_recurrent_kernels.py")
+UNTRACED = ("test_bench.py", "test_bench_ops.py", "test_bench_page.py")  # bench/ is not measured
 PARTS = 24  # many, so that the workers end together; few, so that each has little to ask
 
 
@@ -52,8 +54,19 @@ def group_of(test: str) -> str:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Leave tests on Numba out of coverage's trace, which slows its compiler, but those of it."""
-    if group_of(item.nodeid) == "numba" and item.path.name not in NUMBAS_OWN:
+    numbas = group_of(item.nodeid) == "numba" and item.path.name not in NUMBAS_OWN
+    if numbas or item.path.name in UNTRACED:
         item.add_marker(pytest.mark.no_cover)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # thousands of tests, which every collection would go through
+
+
+@pytest.fixture(scope="module")
+def small_heap() -> None:
+    """For tests that call the garbage collector often: what others left is not gone through."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # there where pytest-xdist is

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "sanitized"
 PACKAGE = "etude.kernels.c"
 ISAS = ("avx512", "avx2", "neon", "baseline")
-FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g"
+FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1"
 
 
 def best() -> str:

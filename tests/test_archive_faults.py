@@ -20,7 +20,7 @@ TOGETHER = 25
 BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
 # Numba compiles a kernel for each kind of fault, so that it gets a part of the cases.
 WHERE = [(first, "c") for first in range(0, len(CASES), TOGETHER) if "c" in BACKENDS]
-WHERE += [(first, "numba") for first in range(0, len(CASES), 6 * TOGETHER) if "numba" in BACKENDS]
+WHERE += [(first, "numba") for first in range(0, len(CASES), 12 * TOGETHER) if "numba" in BACKENDS]
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ DEPTH = 100_000
 
 
 @pytest.fixture
-def no_collector() -> Iterator[None]:
+def no_collector(small_heap: None) -> Iterator[None]:
     """References alone must free what is freed here."""
     gc.collect()
     gc.disable()

@@ -30,7 +30,7 @@ def lenet():
 
 
 def resnet():
-    return models.create("resnet20"), etude.rand(2, 3, 32, 32), etude.tensor([1, 2])
+    return models.create("resnet20"), etude.rand(2, 3, 16, 16), etude.tensor([1, 2])
 
 
 def lstm():

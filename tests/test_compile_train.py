@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -56,19 +57,27 @@ def trained(build: Any, optimizer: str, backend: str, compiled: bool, passes: An
         return losses, plain(model.state_dict()), plain(opt.state_dict()), gradients
 
 
+@cache
+def trained_eagerly(build: Any, optimizer: str, backend: str) -> Any:
+    """What two tests compare with."""
+    return trained(build, optimizer, backend, False)
+
+
+@pytest.mark.no_cover  # long, and every line is reached by others
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 @pytest.mark.parametrize("build", [lenet, resnet, lstm, dropout])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nets_train_as_in_eager_code_to_the_bit(backend: str, build: Any, optimizer: str) -> None:
     if backend == "python" and build is resnet:
         build = dropout  # plain Python takes a minute for a ResNet step
-    assert trained(build, optimizer, backend, True) == trained(build, optimizer, backend, False)
+    assert trained(build, optimizer, backend, True) == trained_eagerly(build, optimizer, backend)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("build", [lenet, resnet, lstm, dropout])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nets_agree_after_all_passes(backend: str, build: Any) -> None:
     if backend == "python" and build is resnet:
         build = dropout
     found = trained(build, "momentum", backend, True, None)[0]
-    assert found == pytest.approx(trained(build, "momentum", backend, False)[0], rel=1e-3)
+    assert found == pytest.approx(trained_eagerly(build, "momentum", backend)[0], rel=1e-3)

@@ -26,7 +26,7 @@ AUGMENT = Compose(RandomShift(1), RandomFlip(), Resize((9, 9)))
 
 
 @pytest.fixture(autouse=True)
-def _no_child_is_left() -> Iterator[None]:
+def _no_child_is_left(small_heap: None) -> Iterator[None]:
     yield
     gc.collect()
     assert multiprocessing.active_children() == []

@@ -35,7 +35,7 @@ def history(backend: str, compile: Any, **options: Any) -> Any:
     etude.manual_seed(0)
     with etude.use_backend(backend):
         model = models.create("lenet5")
-    images = 10 if backend == "python" else 200
+    images = 7 if backend == "python" else 200
     few = data.Subset(data.digits("random", 0, (1, 32, 32)).train, range(images))
     batches = data.DataLoader(few, images // 4 + 1, shuffle=True, seed=0, backend=backend)
     optimizer = optim.Adam(model.parameters(), 0.002)

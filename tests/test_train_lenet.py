@@ -133,7 +133,7 @@ def test_fifty_losses_are_numpys(digits: data.Splits, backend: str) -> None:
 
 
 def test_fifty_losses_of_the_python_backend_are_numpys(digits: data.Splits) -> None:
-    python, numpy = (curve(digits, name, 20, 2, 5) for name in ("python", "numpy"))
+    python, numpy = (curve(digits, name, 10, 1, 5) for name in ("python", "numpy"))
     assert len(python) == 50
     np.testing.assert_allclose(python, numpy, rtol=1e-4)
 

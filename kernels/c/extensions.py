@@ -29,6 +29,7 @@ ARM64 = {"neon": []}
 # floating-point traps, which nobody reads. -fwrapv: integers wrap, as in NumPy.
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"]
 FLAGS += ["-fno-semantic-interposition", "-fvisibility=hidden", "-pthread"]
+FLAGS += ["-g0"]  # Python's own flags ask for debug information: a fifth of the time to compile
 
 
 def instruction_sets() -> dict[str, list[str]]:
