@@ -17,6 +17,10 @@ OPTIMIZERS = {
     "adam": lambda p: optim.Adam(p, 0.01, (0.8, 0.95), 1e-3, 0.1),
     "adamw": lambda p: optim.AdamW(p, 0.01),
     "rmsprop": lambda p: optim.RMSprop(p, 0.01, centered=True, momentum=0.5, weight_decay=0.1),
+    "D0": lambda p: optim.SGD(p, 0.1, 0.9, weight_decay=0.01, nesterov=True, form="D0"),
+    "D2": lambda p: optim.SGD(p, 0.1, 0.9, form="D2"),
+    "amsgrad": lambda p: optim.Adam(p, 0.01, (0.5, 0.6), amsgrad=True),
+    "together": lambda p: optim.AllTogether(p, 0.1, 0.9, 0.01, 0.1),
     "adagrad": lambda p: optim.Adagrad(p, 0.1, 0.1, 0.01),
 }
 SCHEDULES = {

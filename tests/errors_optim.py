@@ -88,7 +88,7 @@ OPTIMIZERS = [
     Wrong("Adam one beta", lambda: optim.Adam([p()], betas=0.9), ArgumentError, "0.9"),
     Wrong("Adam a beta of 1", lambda: optim.Adam([p()], betas=(0.9, 1.0)), ArgumentError, "< 1"),
     Wrong("Adam eps", lambda: optim.Adam([p()], eps=-1.0), ArgumentError, "eps"),
-    Wrong("Adam amsgrad", lambda: optim.Adam([p()], amsgrad=True), CallError, "'amsgrad'"),
+    Wrong("Adam capturable", lambda: optim.Adam([p()], capturable=True), CallError, "'capturable'"),
     Wrong("AdamW decay", lambda: optim.AdamW([p()], weight_decay=-1.0), ArgumentError, "-1.0"),
     Wrong("RMSprop alpha", lambda: optim.RMSprop([p()], alpha=1.5), ArgumentError, "alpha", "1.5"),
     Wrong("Adagrad decay", lambda: optim.Adagrad([p()], lr_decay=-1.0), ArgumentError, "lr_decay"),
@@ -191,4 +191,42 @@ SCHEDULES = [
     ),
 ]
 
-WRONG = [*OPTIMIZERS, *STEPS, *STATES, *SCHEDULES]
+DECKS = [
+    Wrong("SGD form", lambda: sgd(form="D1"), ArgumentError, "'D1'", "D0"),
+    Wrong(
+        "SGD a form and dampening",
+        lambda: sgd(momentum=0.9, dampening=0.5, form="D2"),
+        ArgumentError,
+        "0.5",
+    ),
+    Wrong(
+        "SGD nesterov of D2",
+        lambda: sgd(momentum=0.9, nesterov=True, form="D2"),
+        ArgumentError,
+        "'D2'",
+    ),
+    Wrong("Nesterov no closure", lambda: optim.Nesterov([p()]).step(), CallError, "closure"),
+    Wrong("Nesterov momentum", lambda: optim.Nesterov([p()], momentum=-1.0), ArgumentError, "-1"),
+    Wrong("AllTogether noise", lambda: optim.AllTogether([p()], noise=-1.0), ArgumentError, "-1"),
+    Wrong("GradientNoise nothing", lambda: optim.GradientNoise([]), ArgumentError, "none"),
+    Wrong("GradientNoise kappa", lambda: optim.GradientNoise([p()], kappa=-1), ArgumentError, "-1"),
+    Wrong("TimeDecayLR kappa", lambda: optim.TimeDecayLR(sgd(), -1.0), ArgumentError, "-1"),
+    Wrong("RobbinsMonroLR power", lambda: optim.RobbinsMonroLR(sgd(), 0.5), ArgumentError, "0.5"),
+    Wrong("RestartFromBest an optimizer", lambda: optim.RestartFromBest(sgd()), CallError),
+    Wrong(
+        "lr_range_test bounds",
+        lambda: optim.lr_range_test(lambda: 1.0, sgd(), 1.0, 0.1),
+        ArgumentError,
+        "1.0 and 0.1",
+    ),
+    Wrong(
+        "lr_range_test an optimizer of another kind",
+        lambda: optim.lr_range_test(lambda: 1.0, 3),
+        CallError,
+        "the number 3",
+    ),
+    Wrong("try_rates no rate", lambda: optim.try_rates(p, sgd(), []), ArgumentError, "none"),
+    Wrong("try_rates rate 0", lambda: optim.try_rates(p, sgd(), [0.0]), ArgumentError, "0.0"),
+]
+
+WRONG = [*DECKS, *OPTIMIZERS, *STEPS, *STATES, *SCHEDULES]

@@ -16,7 +16,7 @@ from etude.framework.graph.program import flops, spec
 from etude.framework.graph.rules import RULES
 
 IN_PLACE = {"put_strided", "assign", "sgd_step", "sgd_steps", "adam_step", "adam_steps"}
-IN_PLACE |= {"rmsprop_step", "adagrad_step"}
+IN_PLACE |= {"amsgrad_step", "rmsprop_step", "adagrad_step"}
 NO_COMPUTATION = {"from_host", "share", "to_host", "dtype", "empty", "keep", "synchronize", "load"}
 NO_COMPUTATION |= {"set_threads", "release_memory", "arena", "in_arena"}
 

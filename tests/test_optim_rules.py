@@ -18,6 +18,10 @@ EVERY = [
     lambda ps: optim.AdamW(ps, lr=0.1),
     lambda ps: optim.RMSprop(ps, momentum=0.5, centered=True),
     lambda ps: optim.Adagrad(ps, lr=1.0, lr_decay=0.001),
+    lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01, form="D0"),
+    lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9, form="D2"),
+    lambda ps: optim.AdamW(ps, lr=0.1, weight_decay=0.0, amsgrad=True),
+    lambda ps: optim.AllTogether(ps, lr=0.3, momentum=0.5),
 ]
 
 
@@ -107,11 +111,10 @@ def test_options_of_torch_without_a_counterpart_are_refused() -> None:
     state = optimizer.state_dict()
     state["param_groups"][0].update(amsgrad=False, foreach=None, decoupled_weight_decay=False)
     optimizer.load_state_dict(state)
-    for option in ("amsgrad", "decoupled_weight_decay"):
-        group = {**state["param_groups"][0], option: True}
-        with pytest.raises(StateMismatch, match=option):
-            optimizer.load_state_dict({**state, "param_groups": [group]})
-    assert "amsgrad" not in optimizer.param_groups[0]
+    group = {**state["param_groups"][0], "decoupled_weight_decay": True}
+    with pytest.raises(StateMismatch, match="decoupled_weight_decay"):
+        optimizer.load_state_dict({**state, "param_groups": [group]})
+    assert "foreach" not in optimizer.param_groups[0]
 
 
 def test_parameters_without_a_gradient_stay() -> None:
@@ -194,10 +197,11 @@ def test_named_parameters_and_generators_are_taken() -> None:
 
 def test_repr_shows_the_options_of_each_group() -> None:
     text = repr(optim.SGD([parameter()], lr=0.5))
-    assert text.splitlines()[:4] == [
+    assert text.splitlines()[:5] == [
         "SGD (",
         "Parameter Group 0",
         "    dampening: 0.0",
+        "    form: torch",
         "    lr: 0.5",
     ]
 

@@ -69,6 +69,41 @@ class OptimDefaults(Tier1):
         update = self.binary("div", m, root, root)
         self.binary("sub", p, self.binary("mul", update, lr / (1.0 - beta1**step), update), p)
 
+    def amsgrad_step(
+        self,
+        p: Buffer,
+        g: Buffer,
+        m: Buffer,
+        v: Buffer,
+        peak: Buffer,
+        step: int,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> None:
+        """In place: `adam_step` with the largest v so far, `peak`, in the place of v under the root.
+
+        Reddi, Kale & Kumar 2018, algorithm 2, with Adam's corrections of the start.
+        """
+        if weight_decay and decoupled:
+            self.binary("mul", p, 1.0 - lr * weight_decay, p)
+        elif weight_decay:
+            g = self.binary("add", g, self.binary("mul", p, weight_decay))
+        self.binary("mul", m, beta1, m)
+        self.binary("add", m, self.binary("mul", g, 1.0 - beta1), m)
+        self.binary("mul", v, beta2, v)
+        square = self.binary("mul", g, g)
+        self.binary("add", v, self.binary("mul", square, 1.0 - beta2, square), v)
+        self.binary("maximum", peak, v, peak)
+        root = self.unary("sqrt", peak, square)
+        self.binary("div", root, sqrt(1.0 - beta2**step), root)
+        self.binary("add", root, eps, root)
+        update = self.binary("div", m, root, root)
+        self.binary("sub", p, self.binary("mul", update, lr / (1.0 - beta1**step), update), p)
+
     def rmsprop_step(
         self,
         p: Buffer,

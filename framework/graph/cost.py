@@ -85,6 +85,8 @@ def multiply_adds(method: str, given: Sequence[Any], results: Sequence[Shape]) -
         return int(given[0].shape[1] * made)
     if method == "matmul":
         return _matmul(given, made) // 2
+    if method in ("rnn", "lstm", "gru"):
+        return int(prod(given[0].shape[:2]) * prod(given[1].shape))
     return 0
 
 

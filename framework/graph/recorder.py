@@ -126,7 +126,7 @@ def _direct(method: str, arguments: tuple[Any, ...]) -> tuple[Shape | None, str 
     if method in ("reshape", "cast"):
         x = arguments[0]
         return (arguments[1], x.dtype) if method == "reshape" else (x.shape, arguments[1])
-    if method in ("scan", "binary"):  # by arange, with a number as the other operand
+    if method in ("scan", "unary", "binary"):  # by arange and optimizers; a number comes last
         x = arguments[1]
         return (x.shape, x.dtype) if isinstance(x, Value) else (None, None)
     return None, None

@@ -5,8 +5,11 @@ from . import schedule as lr_scheduler
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .clip import clip_grad_norm_, clip_grad_value_
+from .nesterov import Nesterov
+from .noise import GradientNoise
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
+from .range_test import lr_range_test, try_rates
 from .rmsprop import RMSprop
 from .schedule import (
     CosineAnnealingLR,
@@ -18,7 +21,9 @@ from .schedule import (
     SequentialLR,
     StepLR,
 )
+from .schedule_decks import RestartFromBest, RobbinsMonroLR, TimeDecayLR
 from .sgd import SGD
+from .together import AllTogether
 
 __all__ = [
     "lr_scheduler",
@@ -39,6 +44,16 @@ __all__ = [
     "SequentialLR",
     "StepLR",
     "SGD",
+    "AllTogether",
+    "GradientNoise",
+    "Nesterov",
+    "RestartFromBest",
+    "RobbinsMonroLR",
+    "TimeDecayLR",
+    "lr_range_test",
+    "try_rates",
 ]
 
-guard_constructors(globals(), Optimizer, LRScheduler, ReduceLROnPlateau)
+guard_constructors(
+    globals(), Optimizer, LRScheduler, ReduceLROnPlateau, GradientNoise, RestartFromBest
+)

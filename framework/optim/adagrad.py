@@ -12,9 +12,11 @@ from .optimizer import Move, Optimizer
 class Adagrad(Optimizer):
     """p <- p - lr_t g / (sqrt(G) + eps), G <- G + g^2, lr_t = lr / (1 + (t - 1) lr_decay).
 
-    G starts at initial_accumulator_value. Deck D0 divides by sqrt(G + epsilon), the epsilon inside
-    the root: that is eps=0 with initial_accumulator_value=epsilon. Duchi, Hazan & Singer 2011.
+    G starts at initial_accumulator_value. With eps_inside the divisor is sqrt(G + eps), as deck D0
+    writes it. Duchi, Hazan & Singer 2011. Decks: D0.
     """
+
+    own = {"eps_inside": False}
 
     def __init__(
         self,
@@ -25,6 +27,7 @@ class Adagrad(Optimizer):
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
         *,
+        eps_inside: bool = False,
         maximize: bool = False,
     ) -> None:
         super().__init__(
@@ -35,6 +38,7 @@ class Adagrad(Optimizer):
                 "eps": eps,
                 "weight_decay": weight_decay,
                 "initial_accumulator_value": initial_accumulator_value,
+                "eps_inside": eps_inside,
                 "maximize": maximize,
             },
         )
@@ -45,17 +49,19 @@ class Adagrad(Optimizer):
             real("Adagrad", key, group[key])
 
     def update(self, group: dict[str, Any], moves: list[Move]) -> None:
-        """backend.adagrad_step for each parameter."""
+        """backend.adagrad_step for each parameter; an eps inside the root is where G starts."""
+        inside = group["eps_inside"]
+        start = group["initial_accumulator_value"] + (group["eps"] if inside else 0.0)
         for p, g in moves:
             state = self.state[p]
             step = state["step"] = state.get("step", 0) + 1
             if state.get("sum") is None:
-                state["sum"] = full_like(p, group["initial_accumulator_value"])
+                state["sum"] = full_like(p, start)
             p.backend.adagrad_step(
                 p.buffer,
                 g.buffer,
                 self.buffer(p, "sum"),
                 group["lr"] / (1.0 + (step - 1) * group["lr_decay"]),
-                group["eps"],
+                0.0 if inside else group["eps"],
                 group["weight_decay"],
             )

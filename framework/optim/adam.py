@@ -9,16 +9,20 @@ from ..errors import ArgumentError, fail
 from ..guard import came
 from .optimizer import Move, Optimizer
 
+AVERAGES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+
 
 class Adam(Optimizer):
     """p <- p - lr m' / (sqrt(v') + eps), m and v moving averages of g and g^2.
 
     m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) make up for their start at 0. weight_decay
-    adds weight_decay * p to g. Kingma & Ba 2015, algorithm 1.
+    adds weight_decay * p to g. amsgrad takes the largest v so far for v, so that steps never grow
+    (Reddi, Kale & Kumar 2018). Kingma & Ba 2015, algorithm 1. Decks: D0, D2, D3.
     """
 
     decoupled = False
-    foreign = {"amsgrad": False, "decoupled_weight_decay": False}
+    own = {"amsgrad": False}
+    foreign = {"decoupled_weight_decay": False}
 
     def __init__(
         self,
@@ -27,6 +31,7 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
         *,
         maximize: bool = False,
     ) -> None:
@@ -37,6 +42,7 @@ class Adam(Optimizer):
                 "betas": betas,
                 "eps": eps,
                 "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
                 "maximize": maximize,
             },
         )
@@ -56,26 +62,27 @@ class Adam(Optimizer):
             real(self.name, f"betas[{i}]", beta, 0.0, 1.0, ")")
 
     def update(self, group: dict[str, Any], moves: list[Move]) -> None:
-        """backend.adam_steps for all that have made as many steps."""
+        """backend.adam_steps for all that have made as many steps; amsgrad_step one by one."""
         beta1, beta2 = group["betas"]
 
         def count(state: dict[str, Any]) -> Any:
             return state.get("step", 0) + 1
 
+        rates = (group["lr"], beta1, beta2, group["eps"], group["weight_decay"], self.decoupled)
         for step, ps, gs in self.together(moves, count):
-            ps[0].backend.adam_steps(
-                [p.buffer for p in ps],
-                gs,
-                [self.buffer(p, "exp_avg") for p in ps],
-                [self.buffer(p, "exp_avg_sq") for p in ps],
-                step,
-                group["lr"],
-                beta1,
-                beta2,
-                group["eps"],
-                group["weight_decay"],
-                self.decoupled,
-            )
+            if group["amsgrad"]:
+                for p, g in zip(ps, gs, strict=True):
+                    m, v, peak = (self.buffer(p, key) for key in AVERAGES)
+                    p.backend.amsgrad_step(p.buffer, g, m, v, peak, step, *rates)
+            else:
+                ps[0].backend.adam_steps(
+                    [p.buffer for p in ps],
+                    gs,
+                    [self.buffer(p, "exp_avg") for p in ps],
+                    [self.buffer(p, "exp_avg_sq") for p in ps],
+                    step,
+                    *rates,
+                )
             for p in ps:
                 self.state[p]["step"] = count(self.state[p])
 
@@ -87,7 +94,7 @@ class AdamW(Adam):
     """
 
     decoupled = True
-    foreign = {"amsgrad": False, "decoupled_weight_decay": True}
+    foreign = {"decoupled_weight_decay": True}
 
     def __init__(
         self,
@@ -96,7 +103,8 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

@@ -38,6 +38,7 @@ class Optimizer(ABC):
     """
 
     foreign: dict[str, bool] = {}  # options of torch's that change the method, as this one has them
+    own: dict[str, Any] = {}  # options that torch has not, as its optimizer works
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         capture = capturing.get()

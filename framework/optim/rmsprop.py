@@ -12,7 +12,7 @@ class RMSprop(Optimizer):
     """p <- p - lr g / (sqrt(s) + eps), s <- alpha s + (1 - alpha) g^2.
 
     centered takes the square of the moving average of g out of s first. momentum adds the quotients
-    up in a velocity. Hinton's lecture 6e, 2012; Graves 2013 for the centred form.
+    up in a velocity. Hinton's lecture 6e, 2012; Graves 2013 for the centred form. Decks: D0, D3.
     """
 
     def __init__(

@@ -4,8 +4,8 @@ A schedule is a factor f(t) of the step count t. One step multiplies the optimiz
 floor) by f(t) / f(t - 1), so two schedules on one optimizer multiply, and an lr set by hand is
 continued from.
 
-Other schedules of the decks are one lambda: time-based decay `LambdaLR(opt, lambda t: 1 / (1 + k *
-t))`, Robbins-Monro's 1/r (D4) `LambdaLR(opt, lambda t: 1 / (t + 1))`.
+Other schedules of the decks are in schedule_decks.py: time-based decay, Robbins-Monro's 1/r, the
+restart from the best iterate.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """f(t) = gamma^t."""
+    """f(t) = gamma^t: D0's step decay with gamma = kappa, its exponential one with exp(-kappa)."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = real("ExponentialLR", "gamma", gamma)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..checks import real
+from ..checks import choice, real
 from ..errors import ArgumentError, fail
 from .optimizer import Move, Optimizer
+
+FORMS = ("torch", "D0", "D2")
 
 
 class SGD(Optimizer):
@@ -15,11 +17,20 @@ class SGD(Optimizer):
     weight_decay adds weight_decay * p to g (the gradient of weight_decay/2 |p|^2). Nesterov's form
     steps by g + momentum v instead of v. maximize climbs.
 
-    Deck D0's V <- gamma g + rho V is this with momentum = rho and lr = gamma, V being lr v. Deck
-    D2's v <- beta v + (1 - beta) g is momentum = dampening = beta, but for D2's first step from v =
-    0. D0 takes Nesterov's gradient at W - rho V; this form (Sutskever et al. 2013) makes the same
-    steps in the shifted variable.
+    `form` says whose momentum it is. They make the same steps for a constant lr, but for factors:
+
+        "torch"  v <- momentum v + (1 - dampening) g;     p <- p - lr v;  v = g in the first step
+        "D0"     v <- momentum v + lr g;                  p <- p - v
+        "D2"     v <- momentum v + (1 - momentum) g;      p <- p - lr v,  from v = 0
+
+    In D0's form a change of lr leaves the velocity that there is alone. D0 takes Nesterov's
+    gradient at W - rho V; here the parameters are that point (Sutskever et al. 2013, in the shifted
+    variable), so that no second evaluation is needed: W = p + rho V (`Nesterov` keeps W itself).
+
+    Robbins & Monro 1951; Polyak 1964; Sutskever et al. 2013. Decks: D0, D2, D3, D4.
     """
+
+    own = {"form": "torch"}
 
     def __init__(
         self,
@@ -31,6 +42,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        form: str = "torch",
     ) -> None:
         super().__init__(
             params,
@@ -41,6 +53,7 @@ class SGD(Optimizer):
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
                 "maximize": maximize,
+                "form": form,
             },
         )
 
@@ -49,12 +62,21 @@ class SGD(Optimizer):
         for key in ("lr", "momentum", "weight_decay"):
             real("SGD", key, group[key])
         real("SGD", "dampening", group["dampening"], -float("inf"))
-        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+        form = choice("SGD", "form", group["form"], FORMS)
+        if form != "torch" and group["dampening"] != 0:
+            raise fail(
+                ArgumentError,
+                "SGD",
+                f"expected dampening 0 for form {form!r}, got {group['dampening']}; leave it out",
+            )
+        damped = group["dampening"] != 0 or form == "D2"
+        if group["nesterov"] and (group["momentum"] <= 0 or damped):
             raise fail(
                 ArgumentError,
                 "SGD",
                 "expected momentum > 0 and dampening 0 for nesterov, got momentum "
-                f"{group['momentum']} and dampening {group['dampening']}; use momentum=0.9",
+                f"{group['momentum']} and dampening {group['dampening']} in form {form!r}; use "
+                "momentum=0.9",
             )
 
     def keeps(self, group: dict[str, Any]) -> bool:
@@ -62,20 +84,25 @@ class SGD(Optimizer):
         return bool(group["momentum"])
 
     def update(self, group: dict[str, Any], moves: list[Move]) -> None:
-        """backend.sgd_steps, without dampening for velocities that begin."""
-        momentum = group["momentum"]
+        """backend.sgd_steps: in torch's form without dampening for velocities that begin."""
+        momentum, form = group["momentum"], group["form"] if group["momentum"] else "torch"
+        lr, decay = group["lr"], group["weight_decay"]
 
         def dampening(state: dict[str, Any]) -> Any:
-            return 0.0 if state.get("momentum_buffer") is None else group["dampening"]
+            begins = form == "torch" and state.get("momentum_buffer") is None
+            return 0.0 if begins else group["dampening"]
 
         for damped, ps, gs in self.together(moves, dampening):
-            ps[0].backend.sgd_steps(
+            backend = ps[0].backend
+            if form == "D0":
+                gs, decay, lr = [backend.binary("mul", g, lr) for g in gs], lr * decay, 1.0
+            backend.sgd_steps(
                 [p.buffer for p in ps],
                 gs,
                 [self.buffer(p, "momentum_buffer") if momentum else None for p in ps],
-                group["lr"],
+                lr,
                 momentum,
-                damped,
-                group["weight_decay"],
+                momentum if form == "D2" else damped,
+                decay,
                 group["nesterov"],
             )

@@ -66,6 +66,7 @@ def _paired(optimizer: Optimizer, groups: Any) -> list[tuple[dict[str, Any], dic
 
 def _options(optimizer: Optimizer, mine: dict[str, Any], theirs: Any) -> dict[str, Any]:
     """The options that this optimizer has too; torch saves others, of which some must be off."""
+    theirs = {**{k: v for k, v in optimizer.own.items() if k in mine}, **theirs}
     absent = [key for key in optimizer.defaults if key not in theirs and key != "maximize"]
     if absent:
         raise _bad(optimizer, f"no option {absent[0]!r}", "load it into the optimizer it came from")

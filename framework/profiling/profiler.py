@@ -30,6 +30,7 @@ UNTIMED |= {"arena", "in_arena"}
 METHODS = [n for n, _ in getmembers(Backend, isfunction) if n[0] != "_" and n not in UNTIMED]
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 UPDATES = {"sgd_step", "sgd_steps", "adam_step", "adam_steps", "rmsprop_step", "adagrad_step"}
+UPDATES.add("amsgrad_step")
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ IN_PLACE = {  # methods that write into arguments, and the places of those
     "sgd_steps": (0, 2),
     "adam_step": (0, 2, 3),
     "adam_steps": (0, 2, 3),
+    "amsgrad_step": (0, 2, 3, 4),
     "rmsprop_step": (0, 2, 3, 4),
     "adagrad_step": (0, 2),
     "put_strided": (0,),
