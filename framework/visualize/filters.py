@@ -42,18 +42,20 @@ def _pictures(weight: Tensor) -> Any:
     return values.reshape(-1, side, side) if side * side == weight.shape[1] else None
 
 
-def filter_grid(figure: Any, pictures: Any) -> None:
-    """Draw filters in a near-square grid, with one colour scale that is white at zero."""
+def filter_grid(figure: Any, pictures: Any, columns: int | None = None) -> Any:
+    """Draw filters in a near-square grid, with one colour scale that is white at zero.
+
+    Returns the last image, for a colour bar.
+    """
     shown = pictures[:MOST_FILTERS]
-    rows, columns = grid_shape(len(shown), isqrt(len(shown)) or 1)
+    rows, columns = grid_shape(len(shown), columns or isqrt(len(shown)) or 1)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     limit = float(abs(shown).max()) or 1.0
     for ax in axes:
         ax.axis("off")
     for ax, picture in zip(axes, shown, strict=False):
         drawn = ax.imshow(picture, cmap=SIGNED, vmin=-limit, vmax=limit)
-    if pictures.ndim == 3:
-        figure.colorbar(drawn, ax=list(axes), shrink=0.8, label="weight")
+    return drawn
 
 
 def plot_filters(model: Module) -> Figure:
@@ -72,6 +74,9 @@ def plot_filters(model: Module) -> Figure:
             "got neither; use plot_maximised for what a unit looks for",
         )
     name, pictures = found
-    figure = new_figure(5.0, 4.6, f"{name}, {min(len(pictures), MOST_FILTERS)} of {len(pictures)}")
-    filter_grid(figure, pictures)
+    count = min(len(pictures), MOST_FILTERS)
+    figure = new_figure(5.0, 4.6, f"{name}, {count} of {len(pictures)}")
+    drawn = filter_grid(figure, pictures, isqrt(count - 1) + 1)
+    if pictures.ndim == 3:
+        figure.colorbar(drawn, ax=list(figure.axes), shrink=0.8, label="weight")
     return figure

@@ -147,7 +147,8 @@ def plot_gan_steps(
             ax.axhline(level, color="black", linewidth=0.8)
         ax.set(title=title, xlim=(low, high), ylim=(-0.45, top), xlabel="x above, z below")
         ax.set_yticks([0.0, 0.5, 1.0])
-    axes[0].legend(frameon=False, fontsize="small", loc="upper left")
+    lines_of, names = axes[0].get_legend_handles_labels()
+    figure.legend(lines_of, names, loc="outside upper center", ncols=4, frameon=False)
     axes[0].set_ylabel("density; D(x)")
     for ax in axes[len(snapshots) :]:
         ax.axis("off")

@@ -140,7 +140,7 @@ def plot_occlusion(
     """
     image = batch_of_images("plot_occlusion", x)[:1]
     values = occlusion_map(model, image, label, size, stride, fill)
-    figure, axes = panels(1, 2, (3.4, 3.2), f"Covered by a square of {size} x {size} pixels")
+    figure, axes = panels(1, 2, (3.4, 3.8), f"Covered by a square of {size} x {size} pixels")
     show_image(axes[0], image[0], "image")
     height, width = image.shape[2:]
     half = size / 2

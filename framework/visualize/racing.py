@@ -21,6 +21,7 @@ from .canvas import array, colour, panels, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FLOOR = 1e-16  # heights below it are rounding
 Function = Callable[[Tensor, Tensor], Tensor]
 Maker = Callable[[list[Tensor]], Optimizer]
 
@@ -169,7 +170,8 @@ def plot_race(
         left.plot(points[:, 0], points[:, 1], style(i), color=colour(i), label=name,
                   marker=".", markersize=4, linewidth=1.2)  # fmt: skip
         heights = array(ground.function(path[:, 0], path[:, 1])) - lowest
-        right.plot(range(len(heights)), heights.clip(1e-16), style(i), color=colour(i), label=name)
+        heights[heights < FLOOR] = float("nan")
+        right.plot(range(len(heights)), heights, style(i), color=colour(i), label=name)
     left.plot(*array(next(iter(paths.values())))[0], "o", color="black", markersize=7)
     if ground.minimum is not None:
         left.plot(*ground.minimum, "*", color="black", markersize=12)

@@ -177,7 +177,7 @@ def plot_attention(
         if h >= len(heads):
             ax.axis("off")
             continue
-        drawn = ax.imshow(array(heads[h]), cmap=SEQUENTIAL, vmin=0.0, vmax=1.0)
+        drawn = ax.imshow(array(heads[h]), cmap=SEQUENTIAL, vmin=0.0, vmax=float(heads.max()))
         ax.set_title(f"head {h}" if len(heads) > 1 else "", fontsize="medium")
         if keys is not None:
             ax.set_xticks(range(len(keys)), list(keys), rotation=90, fontsize="small")
