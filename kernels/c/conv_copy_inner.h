@@ -27,14 +27,59 @@ static void NAME(copy_plane)(T *to, const T *channel, const T *limit, const Copy
         NAME(clear_run)(to, begin);
         if (step == 1)
             NAME(copy_run)(to + begin, from + begin, end - begin, limit);
-        else if (step == 2)
-            for (int64_t j = begin; j < end; j++) to[j] = from[2 * j];
-        else if (step == 4)
-            for (int64_t j = begin; j < end; j++) to[j] = from[4 * j];
         else
             for (int64_t j = begin; j < end; j++) to[j] = from[j * step];
         NAME(clear_run)(to + end, c->width - end);
     }
+}
+
+/* to[p][j] = from[j step + p] for the phases p of step 2 or 4, a vector of j at a time. */
+INLINE void NAME(deal_out)(T *RESTRICT to, int64_t plane, const T *RESTRICT from, int64_t n,
+                           const int step) {
+    for (int64_t j = 0; j < n; j += LANES, from += step * LANES) {
+        V v[4];
+        for (int i = 0; i < step; i++) v[i] = LOAD(from + i * LANES);
+        NAME(even_odd)(v, v + 1);
+        if (step == 4) {
+            NAME(even_odd)(v + 2, v + 3);
+            NAME(even_odd)(v, v + 2);
+            NAME(even_odd)(v + 1, v + 3);
+        }
+        for (int i = 0; i < step; i++) STORE(to + i * plane + j, v[i]);
+    }
+}
+
+/* One row of the image to all column phases. Vectors may read beyond the row, into the next, and
+   write beyond it: the edges of a row are set after them, and rows of a plane come in order. */
+INLINE void NAME(deal_row)(T *to, const T *from, const T *limit, const Copy *c, const int64_t *begin,
+                           const int64_t *end, const int step) {
+    int64_t first = 0, last = 0;
+    for (int p = 0; p < step; p++) first = MAX(first, begin[p]), last = MAX(last, end[p]);
+    int64_t done = (last - first + LANES - 1) / LANES * LANES;
+    while (done > 0 && from + (first + done) * step > limit) done -= LANES;
+    NAME(deal_out)(to + first, c->plane, from + first * step, done, step);
+    for (int p = 0; p < step; p++, to += c->plane) {
+        NAME(clear_run)(to, begin[p]);
+        for (int64_t j = begin[p]; j < MIN(end[p], first); j++) to[j] = from[j * step + p];
+        for (int64_t j = MAX(begin[p], first + done); j < end[p]; j++) to[j] = from[j * step + p];
+        NAME(clear_run)(to + end[p], c->width - end[p]);
+    }
+}
+
+/* All phases of column stride 2 or 4; the image is read from top to bottom, as prefetchers like. */
+static inline void NAME(copy_phases)(T *to, const T *image, const T *limit, const Copy *c,
+                                     const int step) {
+    int64_t begin[4], end[4];
+    for (int p = 0; p < step; p++)
+        steps_inside(c->column + p, step, c->w, c->width, begin + p, end + p);
+    for (int64_t i = 0, row = c->row; i < c->rows; i++, to += c->width)
+        for (int64_t py = 0; py < c->sy; py++, row++) {
+            T *run = to + py * step * c->plane;
+            if (row >= 0 && row < c->h)
+                NAME(deal_row)(run, image + row * c->w + c->column, limit, c, begin, end, step);
+            else
+                for (int p = 0; p < step; p++) NAME(clear_run)(run + p * c->plane, c->width);
+        }
 }
 
 /* A plane for each column tap: every row is padded once in `line`, then stored from each tap on. */
@@ -66,10 +111,15 @@ static inline void NAME(copy_image)(T *to, const T *image, const T *limit, const
             NAME(copy_shifted)(to + channel * c->channel, line, image + channel * c->h * c->w, c);
             continue;
         }
+        T *planes = to + channel * c->channel;
+        const T *from = image + channel * c->h * c->w;
+        if (c->sx == c->planes && (c->sx == 2 || c->sx == 4)) {
+            if (c->sx == 2) NAME(copy_phases)(planes, from, limit, c, 2);
+            if (c->sx == 4) NAME(copy_phases)(planes, from, limit, c, 4);
+            continue;
+        }
         for (int64_t py = 0; py < c->sy; py++)
-            for (int64_t p = 0; p < c->planes; p++)
-                NAME(copy_plane)(to + channel * c->channel + (py * c->planes + p) * c->plane,
-                                 image + channel * c->h * c->w, limit, c, c->row + py,
-                                 c->column + p * c->gap);
+            for (int64_t p = 0; p < c->planes; p++, planes += c->plane)
+                NAME(copy_plane)(planes, from, limit, c, c->row + py, c->column + p * c->gap);
     }
 }
