@@ -114,7 +114,7 @@ def test_lenet_is_torchs_with_the_same_weights(options: dict[str, str]) -> None:
 
 WRONG = [
     (lambda: models.create("lenet"), "did you mean 'lenet5'?"),
-    (lambda: models.create("transformer"), "choose from alexnet, "),
+    (lambda: models.create("swin"), "choose from alexnet, "),
     (lambda: models.create("lenet5", num_clases=3), "did you mean 'num_classes'?"),
     (
         lambda: models.create("lenet5", pooling="mean"),

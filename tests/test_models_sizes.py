@@ -15,6 +15,8 @@ from etude.framework.graph.summary import Summary, summarize
 # all connections and a linear last layer. AlexNet at 227: by its layers, 60,965,224 with two
 # streams, the paper's "60 million". ZFNet, NiN: by their layers; NiN on CIFAR-10 is known as 0.97
 # million. CIFAR ResNets: He et al. 2016, table 6 (0.27, 0.46, 0.66, 0.85, 1.7 million).
+# FCN: VGG-16's 14,714,688 of the convolutions and torchvision's head; on ResNet-50 torchvision's
+# 35,322,218 with the auxiliary head. Siamese: Koch et al. 2015. Transformer: GPT-2's 124 million.
 # SE-ResNet-50: ResNet-50 and section 4's 2 / 16 sum N_s C_s^2 = 2,514,944, and 16,048 biases.
 PARAMETERS = {
     "mlp": 235_146,
@@ -44,6 +46,17 @@ PARAMETERS = {
     "resnet110": 1_727_962,
     "densenet121": 7_978_856,
     "se_resnet50": 25_557_032 + 2_514_944 + 16_048,
+    "neocognitron": 312 + 2_616 + 6_944 + 1_290,
+    "fcn32s": 15_307_477,
+    "fcn16s": 15_307_477 + 513 * 21,
+    "fcn8s": 15_307_477 + (513 + 257) * 21,
+    "fcn_resnet50": 32_957_013,
+    "siamese": 38_951_745,
+    "rpn": 512 * 513 + 8 * 512 * 512 + 513 * 9 * 5,
+    "char_rnn": 128 * 64 + 256 * (64 + 256 + 2) + 257 * 128,
+    "char_lstm": 128 * 64 + 4 * 256 * (64 + 256 + 2) + 257 * 128,
+    "tagger": 10_000 * 100 + 2 * 4 * 128 * (100 + 128 + 2) + 257 * 9,
+    "transformer": 124_439_808,
 }
 
 FORMS: list[tuple[str, dict[str, Any], int]] = [
@@ -52,6 +65,8 @@ FORMS: list[tuple[str, dict[str, Any], int]] = [
     ("alexnet", {"image_size": 227, "groups": 2, "without": [7]}, 60_965_224 - 4096 * 4097),
     ("nin", {"form": "imagenet", "num_classes": 1000}, 7_595_176),
     ("googlenet", {"aux_logits": True}, 13_004_888),
+    ("fcn_resnet50", {"aux": True}, 35_322_218),
+    ("transformer", {"positions": "sinusoidal"}, 124_439_808 - 1024 * 768),
     ("resnet34", {"residual": False}, 21_797_672 - sum(m * 2 * m + 4 * m for m in (64, 128, 256))),
     ("resnet34", {"shortcut": "A"}, 21_797_672 - sum(m * 2 * m + 4 * m for m in (64, 128, 256))),
     ("resnet20", {"residual": False}, 269_722),
@@ -109,6 +124,11 @@ def test_multiply_adds_are_as_published(
 ) -> None:
     found = size_of(name, **options).multiply_adds / 1e9
     assert abs(found - billions) < within, found
+
+
+def test_recurrent_layers_count_their_products() -> None:
+    # 64 steps of the input's and the state's four gates, and of the decoder.
+    assert whole("char_lstm").multiply_adds == 64 * (4 * 256 * (64 + 256) + 256 * 128)
 
 
 def test_layers_count_only_their_own_multiply_adds() -> None:

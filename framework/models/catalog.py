@@ -8,13 +8,18 @@ from inspect import signature
 from typing import Any
 
 from .. import nn
-from ..dtypes import DEFAULT, DType
+from ..dtypes import DEFAULT, DType, int64
 from ..errors import ArgumentError, fail, nearest
-from . import densenet, googlenet, resnet, resnet_cifar, se_resnet, vgg
+from . import char_rnn, densenet, fcn, googlenet, resnet, resnet_cifar, se_resnet, vgg
 from .alexnet import AlexNet
 from .lenet import LeNet5
 from .mlp import mlp
+from .neocognitron import Neocognitron
 from .nin import NetworkInNetwork
+from .rpn import RPN
+from .siamese import siamese
+from .tagger import Tagger
+from .transformer import Transformer
 from .zfnet import ZFNet
 
 
@@ -36,6 +41,7 @@ class Entry:
 DIGIT, SMALL, LARGE = (1, 32, 32), (3, 32, 32), (3, 224, 224)
 MODELS = {
     "mlp": Entry(mlp, (1, 28, 28)),
+    "neocognitron": Entry(Neocognitron, DIGIT),
     "lenet5": Entry(LeNet5, DIGIT),
     "alexnet": Entry(AlexNet, LARGE),
     "zfnet": Entry(ZFNet, LARGE),
@@ -62,6 +68,16 @@ MODELS = {
     "resnet110": Entry(resnet_cifar.resnet110, SMALL),
     "densenet121": Entry(densenet.densenet121, LARGE),
     "se_resnet50": Entry(se_resnet.se_resnet50, LARGE),
+    "fcn32s": Entry(fcn.fcn32s, LARGE, False),
+    "fcn16s": Entry(fcn.fcn16s, LARGE, False),
+    "fcn8s": Entry(fcn.fcn8s, LARGE, False),
+    "fcn_resnet50": Entry(fcn.fcn_resnet50, LARGE, False),
+    "siamese": Entry(siamese, (1, 105, 105), False, inputs=2),
+    "rpn": Entry(RPN, (512, 14, 14), False),
+    "char_rnn": Entry(char_rnn.char_rnn, (64,), False, dtype=int64),
+    "char_lstm": Entry(char_rnn.char_lstm, (64,), False, dtype=int64),
+    "tagger": Entry(Tagger, (32,), False, dtype=int64),
+    "transformer": Entry(Transformer, (1024,), False, dtype=int64),
 }
 
 
