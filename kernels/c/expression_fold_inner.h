@@ -11,7 +11,10 @@
 /* total = the total of n numbers. */
 static void NAME(line)(int op, void *total_, const void *x, int64_t n, int more) {
     WIDE *total = total_;
-#define CALL(op) *total = more ? NAME(wjoin)(op, *total, NAME(run)(op, x, n)) : NAME(run)(op, x, n)
+    WIDE part;
+#define CALL(op)                                             \
+    part = NAME(run)(op, x, n);                              \
+    *total = more ? NAME(wjoin)(op, *total, part) : part
     EACH_OP(CALL)
 #undef CALL
 }

@@ -39,15 +39,13 @@ INLINE void NAME(columns)(int op, const Reduction *z, int64_t begin, int64_t end
         const int64_t i = at / z->tiles / z->pieces, k = tile * TILE, j = piece * z->rows;
         const int64_t width = MIN(TILE, z->b - k), rows = MIN(z->rows, z->r - j);
         const T *x = (const T *)z->x + (i * z->r + j) * z->b + k;
-        if (z->pieces > 1) {
-            WIDE *partial = (WIDE *)z->partial + (i * z->pieces + piece) * z->b + k;
-            NAME(column_piece)(op, partial, x, z->b, rows, width);
-        } else {
-            WIDE total[TILE] __attribute__((aligned(64)));
-            NAME(column_piece)(op, total, x, z->b, rows, width);
-            T *out = (T *)z->out + i * z->b + k;
-            for (int64_t n = 0; n < width; n++) out[n] = NAME(finished)(total[n], z->count);
-        }
+        WIDE total[TILE] __attribute__((aligned(64)));
+        WIDE *wide = total;
+        if (z->pieces > 1) wide = (WIDE *)z->partial + (i * z->pieces + piece) * z->b + k;
+        NAME(column_piece)(op, wide, x, z->b, rows, width);
+        if (z->pieces > 1) continue;
+        T *out = (T *)z->out + i * z->b + k;
+        for (int64_t n = 0; n < width; n++) out[n] = NAME(finished)(total[n], z->count);
     }
 }
 
