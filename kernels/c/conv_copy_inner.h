@@ -51,8 +51,8 @@ INLINE void NAME(deal_out)(T *RESTRICT to, int64_t plane, const T *RESTRICT from
 
 /* One row of the image to all column phases. Vectors may read beyond the row, into the next, and
    write beyond it: the edges of a row are set after them, and rows of a plane come in order. */
-INLINE void NAME(deal_row)(T *to, const T *from, const T *limit, const Copy *c, const int64_t *begin,
-                           const int64_t *end, const int step) {
+INLINE void NAME(deal_row)(T *to, const T *from, const T *limit, const Copy *c,
+                           const int64_t *begin, const int64_t *end, const int step) {
     int64_t first = 0, last = 0;
     for (int p = 0; p < step; p++) first = MAX(first, begin[p]), last = MAX(last, end[p]);
     int64_t done = (last - first + LANES - 1) / LANES * LANES;
