@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["report"]:
         code: int = import_module("etude.bench.page").main(words[1:])
         return code
+    if words[:1] == ["claims"]:
+        tried: int = import_module("etude.bench.claims.runner").main(words[1:])
+        return tried
     parser = _parser()
     given = parser.parse_args(words)
     if given.threads:
@@ -88,6 +91,7 @@ def _deliver(given: argparse.Namespace, options: Options, results: Results) -> i
 def _parser() -> argparse.ArgumentParser:
     lines = [f"  {name:10} {what}" for name, what in SUITES.items()]
     lines += ["  all        all of these", "", "report FILES --out PAGE makes a page of JSON files"]
+    lines += ["claims tries what the courses say (claims --help)"]
     parser = argparse.ArgumentParser(
         prog="python -m etude.bench",
         description="suites:\n" + "\n".join(lines),

@@ -1,0 +1,88 @@
+"""What a claim is: a statement of the courses, an experiment, and when it counts as shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from statistics import mean, stdev
+from typing import Any
+
+Effects = dict[str, float]
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an experiment is told: its seed, and whether it is only to be tried out."""
+
+    seed: int
+    quick: bool = False
+
+    def pick(self, whole: Any, quick: Any) -> Any:
+        """One of two values: for a whole experiment or a quick one."""
+        return quick if self.quick else whole
+
+
+@dataclass
+class Found:
+    """What one run of an experiment measured.
+
+    `effects` are numbers by name, which decide; `curves` (xs, ys) and `images` (n, H, W) in [0, 1]
+    are for the picture.
+    """
+
+    effects: Effects
+    curves: dict[str, Curve] = field(default_factory=dict)
+    images: Any = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """When a claim holds, in words and as a function of the effects by name, one for each seed."""
+
+    words: str
+    holds: Callable[[Mapping[str, Sequence[float]]], bool]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement and its experiment. `axes` are the labels (x, y) and the scale of the curves."""
+
+    name: str
+    decks: str
+    statement: str
+    data: str
+    verdict: Verdict
+    run: Callable[[Setting], Found]
+    axes: tuple[str, str, str] = ("", "", "linear")
+
+
+def in_each(words: str, test: Callable[[Effects], bool]) -> Verdict:
+    """The claim holds if the test does for the effects of each seed."""
+
+    def holds(effects: Mapping[str, Sequence[float]]) -> bool:
+        rows = zip(*effects.values(), strict=True)
+        return all(test(dict(zip(effects, row, strict=True))) for row in rows)
+
+    return Verdict(f"{words}, for each seed", holds)
+
+
+def clearly(name: str, above: float = 0.0) -> Verdict:
+    """The claim holds if an effect's mean lies above a number by over two standard errors."""
+
+    def holds(effects: Mapping[str, Sequence[float]]) -> bool:
+        values = effects[name]
+        return mean(values) - above > 2.0 * standard_error(values)
+
+    return Verdict(f"{name}: mean > {above:g} by 2 standard errors", holds)
+
+
+def both(a: Verdict, b: Verdict) -> Verdict:
+    """Two verdicts that have to hold together."""
+    return Verdict(f"{a.words}; {b.words}", lambda effects: a.holds(effects) and b.holds(effects))
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """s / sqrt(n), 0 for a single value."""
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
