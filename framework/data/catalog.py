@@ -9,6 +9,7 @@ from types import ModuleType
 from ..errors import ArgumentError, fail, nearest
 from . import cifar as _cifar
 from . import digits as _digits
+from . import folder as _folder
 from . import mnist as _mnist
 from .splits import Splits
 
@@ -18,8 +19,9 @@ SETS: dict[str, tuple[ModuleType, Callable[..., Splits]]] = {
     "fashion-mnist": (_mnist, _mnist.fashion_mnist),
     "cifar10": (_cifar, _cifar.cifar10),
     "cifar100": (_cifar, _cifar.cifar100),
+    "folder": (_folder, _folder.folder),
 }
-FROM_FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100")
+FROM_FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100", "folder")
 
 
 def split_names(name: str) -> tuple[str, ...]:
