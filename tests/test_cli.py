@@ -29,7 +29,7 @@ def one_blas_thread() -> Iterator[None]:
 
 
 # help and info ----------------------------------------------------------------------------------
-COMMANDS = ("compare", "train", "eval", "info", "summary", "profile")
+COMMANDS = ("compare", "train", "eval", "show", "info", "summary", "profile")
 
 
 @pytest.mark.parametrize("args", [(), ("--help",), ("-h",)])

@@ -13,7 +13,7 @@ from etude import functional as F
 from etude import nn, optim
 from etude import visualize as V
 from etude.backends.registry import available
-from etude.training import Epoch, History
+from etude.framework.training import Epoch, History
 
 BACKENDS = [n for n, reason in available().items() if reason is None and n != "numba"]
 

@@ -115,8 +115,17 @@ def options(*decorators: Decorator) -> Decorator:
 
 
 DATA = options(
-    click.option("--data", default="digits", metavar="NAME", help="Data set: digits, mnist."),
-    click.option("--data-dir", metavar="FOLDER", help="Folder of a data set read from files."),
+    click.option(
+        "--data",
+        default="digits",
+        metavar="NAME",
+        help="Data set: digits, mnist, fashion-mnist, cifar10, cifar100, folder.",
+    ),
+    click.option(
+        "--data-dir",
+        metavar="FOLDER",
+        help="Folder of a data set read from files.  [default: downloaded into ETUDE_DATA]",
+    ),
     click.option("--split", metavar="NAME", help="How to split it; digits: random or ordered."),
 )
 SEED = click.option("--seed", default=0, type=Whole(0), help="Of weights, order, split.")
@@ -135,6 +144,13 @@ RECIPE = options(
         default=2,
         type=Whole(0),
         help="Move training images by up to this many pixels.",
+    ),
+    click.option(
+        "--augment",
+        default="",
+        metavar="WORDS",
+        help="Further changes of training images, with commas: flip, vflip, translate, rotate=10, "
+        "zoom=0.1, shear, brightness, contrast, noise=0.1, saltpepper, cutout.",
     ),
     click.option("--compile", is_flag=True, help="Record the training step once and replay it."),
 )
@@ -251,6 +267,26 @@ def evaluate(**chosen: Any) -> int:
     from .evaluate import evaluate
 
     return evaluate(**chosen)
+
+
+@app.command(short_help="Look inside a trained model.")
+@click.argument("what", metavar="WHAT")
+@click.argument("run", metavar="RUN")
+@click.option("--layer", metavar="NAME", help="Layer, as etude summary lists it.")
+@click.option("--count", default=6, type=Whole(1), help="Images, channels or classes to show.")
+@click.option(
+    "--backend", metavar="NAME", help="What computes.  [default: ETUDE_BACKEND, else numpy]"
+)
+@click.option("--out", metavar="FILE", help="Where the picture goes.  [default: RUN/WHAT.png]")
+def show(**chosen: Any) -> int:
+    """Draw a picture of a trained model into a PNG file. RUN is a run's folder or weights file.
+
+    WHAT is history, filters, features, weights, activations, gradients, saliency, occlusion,
+    deconvolution, maximised, adversarial, fooling, invariance, loss, confusion, mistakes or graph.
+    """
+    from .pictures import show
+
+    return show(**chosen)
 
 
 @app.command(short_help="Show backends, BLAS, threads and CPU.")

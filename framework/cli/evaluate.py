@@ -7,14 +7,19 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from etude.backends.base import Backend
+
 from .. import data, models, weights
 from ..creation import as_backend, use_backend
 from ..data import catalog
 from ..errors import BadFile, fail
+from ..nn import Module
 from ..training import evaluate as score_of
 from .recipe import Recipe, load_data
 from .results import WEIGHTS
 from .show import console, percent, say
+
+LATER = ("compile", "augment")  # what a recipe has had from a later version on; no matter here
 
 
 def evaluate(
@@ -22,12 +27,9 @@ def evaluate(
 ) -> int:
     """Load, test and print; the exit code."""
     engine = as_backend(backend)
-    path = Path(run) / WEIGHTS if Path(run).is_dir() else Path(run)
-    trained, classes = _about(path)
+    path = weights_of(run)
+    model, trained, _ = restore(path, engine)
     recipe = _asked_for(trained, seed, **chosen)
-    with use_backend(engine):
-        model = models.create(recipe.model, num_classes=classes)
-        model.load_state_dict(weights.load(path))
     splits = load_data(recipe)
     loader = data.DataLoader(splits.test, batch_size, backend=engine)
     score = score_of(model, loader)
@@ -45,13 +47,27 @@ def evaluate(
     return 0
 
 
+def weights_of(run: str) -> Path:
+    """The weights' file of a run's folder, or the file itself."""
+    return Path(run) / WEIGHTS if Path(run).is_dir() else Path(run)
+
+
+def restore(path: Path, engine: Backend) -> tuple[Module, Recipe, int]:
+    """A trained model on a backend, the recipe that it was trained by, and its classes."""
+    trained, classes = _about(path)
+    with use_backend(engine):
+        model = models.create(trained.model, num_classes=classes)
+        model.load_state_dict(weights.load(path))
+    return model, trained, classes
+
+
 def _about(path: Path) -> tuple[Recipe, int]:
     """The recipe that the weights were trained by, and the number of classes."""
     metadata = weights.load_metadata(path)
     try:
         about = json.loads(metadata["etude"])
         recipe = about["recipe"]
-        facts = {f.name: recipe[f.name] for f in fields(Recipe) if f.name != "compile"}
+        facts = {f.name: recipe[f.name] for f in fields(Recipe) if f.name not in LATER}
         return Recipe(**facts), int(about["num_classes"])
     except (KeyError, TypeError, ValueError):
         raise fail(
