@@ -24,10 +24,26 @@ class CNorm(CBase, NormDefaults):
     ) -> tuple[Buffer, Buffer, Buffer]:
         if not x.size:
             return super().batch_norm(x, w, b, eps)
-        n, c = x.shape[:2]
+        return self._batch_norm(x, w, b, None, False, eps)
+
+    def batch_norm_relu(
+        self,
+        x: Buffer,
+        w: Buffer | None,
+        b: Buffer | None,
+        eps: float,
+        residual: Buffer | None = None,
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm_relu(x, w, b, eps, residual)
+        return self._batch_norm(x, w, b, residual, True, eps)
+
+    def _batch_norm(
+        self, x: Block, w: Any, b: Any, residual: Any, relu: bool, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
         y = self.empty(x.shape, x.dtype)
-        mean, var = self.empty((c,), x.dtype), self.empty((c,), x.dtype)
-        inputs = x.data, data(w), data(b), eps, n, c, x.size // (n * c)
+        mean, var = self.empty(x.shape[1:2], x.dtype), self.empty(x.shape[1:2], x.dtype)
+        inputs = x.data, data(w), data(b), data(residual), relu, eps, *_planes(x)
         kernel = self.c.batch_norm[x.dtype]
         check(kernel(y.data, mean.data, var.data, *inputs), "batch_norm")
         return y, mean, var
@@ -37,10 +53,28 @@ class CNorm(CBase, NormDefaults):
     ) -> tuple[Buffer, Buffer, Buffer]:
         if not x.size:
             return super().batch_norm_grad(g, x, w, mean, var, eps)
-        n, c = x.shape[:2]
+        return self._batch_norm_grad(g, None, x, w, mean, var, eps)
+
+    def batch_norm_relu_grad(
+        self,
+        g: Buffer,
+        y: Buffer,
+        x: Buffer,
+        w: Buffer | None,
+        mean: Buffer,
+        var: Buffer,
+        eps: float,
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm_relu_grad(g, y, x, w, mean, var, eps)
+        return self._batch_norm_grad(g, y, x, w, mean, var, eps)
+
+    def _batch_norm_grad(
+        self, g: Block, y: Any, x: Block, w: Any, mean: Block, var: Block, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
         gx = self.empty(x.shape, x.dtype)
-        gw, gb = self.empty((c,), x.dtype), self.empty((c,), x.dtype)
-        inputs = g.data, x.data, data(w), mean.data, var.data, eps, n, c, x.size // (n * c)
+        gw, gb = self.empty(x.shape[1:2], x.dtype), self.empty(x.shape[1:2], x.dtype)
+        inputs = g.data, data(y), x.data, data(w), mean.data, var.data, eps, *_planes(x)
         kernel = self.c.batch_norm_grad[x.dtype]
         check(kernel(gx.data, gw.data, gb.data, *inputs), "batch_norm_grad")
         return gx, gw, gb

@@ -61,6 +61,29 @@ def _conv(make: Make) -> list[list[Any]]:
     ]
 
 
+PLANES = [(4, 3, 2, 5), (5, 9, 9, 8), (33, 40), (2, 3, 70, 61), (3, 2, 64), (0, 3, 2)]
+
+
+def _batch_norm_relu(make: Make) -> list[list[Any]]:
+    return [
+        [make(s), *((make(s[1:2]), make(s[1:2])) if affine else (None, None)), 1e-5, *rest]
+        for s in PLANES
+        for affine in (True, False)
+        for rest in ([], [make(s)])
+    ]
+
+
+def _batch_norm_relu_grad(make: Make) -> list[list[Any]]:
+    return [
+        [
+            *(make(s), make(s), make(s), make(s[1:2]) if affine else None),
+            *(make(s[1:2]), make(s[1:2], 0), 1e-5),
+        ]
+        for s in PLANES
+        for affine in (True, False)
+    ]
+
+
 def _lstm_cell(make: Make) -> list[list[Any]]:
     return [[make((n, 4 * h)), make((n, h))] for n, h in CELLS]
 
@@ -191,6 +214,8 @@ CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "linear_grad": _linear_grad,
     "bias_activation": _bias_activation,
     "conv": _conv,
+    "batch_norm_relu": _batch_norm_relu,
+    "batch_norm_relu_grad": _batch_norm_relu_grad,
     "lstm_cell": _lstm_cell,
     "lstm_cell_grad": _lstm_cell_grad,
     "gru_cell": _gru_cell,

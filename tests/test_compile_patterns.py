@@ -15,6 +15,7 @@ from etude.framework.compile.passes.common import common
 from etude.framework.compile.passes.cross_entropy import cross_entropy
 from etude.framework.compile.passes.epilogue import epilogue, scales
 from etude.framework.compile.passes.fold import fold
+from etude.framework.compile.passes.norms import norms
 from etude.framework.compile.passes.pools import pools
 from etude.framework.compile.passes.transposes import copies, transposes
 
@@ -66,6 +67,75 @@ def test_scales_leave_other_factors_alone():
     conv, s = nn.Conv2d(3, 4, 3), etude.ones(1, 1, 1, 4)
     program = made(lambda x: conv(x) * s, etude.ones(2, 3, 6, 6), state=[conv, s])
     assert scales(program) is program
+
+
+# batch norm ---------------------------------------------------------------------------------------
+class Block(nn.Module):
+    """Two batch norms, each with a relu behind it, the second with a residual too."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.first, self.second = nn.BatchNorm1d(channels), nn.BatchNorm1d(channels)
+
+    def forward(self, x):
+        return (x + self.second(self.first(x).relu() * 2.0)).relu()
+
+
+def trained(block, x):
+    x.grad = None
+    for p in block.parameters():
+        p.grad = None
+    y = block(x)
+    (y * y).sum().backward()
+    return y.detach()
+
+
+def test_relu_and_residual_join_batch_norm():
+    block, x = Block(3), etude.randn(2, 3, 5).requires_grad_()
+    program = made(lambda: trained(block, x), state=[block, x])
+    after = norms(program)
+    methods = [i.method for i in after.instructions]
+    assert methods.count("batch_norm_relu") == 2
+    assert "batch_norm" not in methods
+    assert methods.count("batch_norm_relu_grad") == methods.count("batch_norm_grad") == 1
+    assert not any(i.arguments[0] == "relu" for i in after.instructions if i.method == "unary")
+    assert sum(len(i.arguments) == 5 for i in after.instructions if "norm_relu" in i.method) == 1
+    assert after.bytes < 0.9 * program.bytes
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shape", [(3, 2, 4), (5, 3, 70), (4, 9, 64), (6, 5)])
+def test_relu_in_batch_norm_gives_equal_bits(backend, shape):
+    with etude.use_backend(backend):
+        block, x = Block(shape[1]), etude.randn(*shape).requires_grad_()
+        program = made(lambda: trained(block, x), state=[block, x])
+        after = norms(program)
+        assert after is not program
+        results = []
+        for p in (program, after):
+            y = p()
+            found = [y, x.grad, *(q.grad for q in block.parameters())]
+            results.append([t.numpy().tobytes() for t in found])
+        assert results[0] == results[1]
+
+
+def test_batch_norms_that_others_read_stay():
+    norm, x, r = nn.BatchNorm1d(3), etude.randn(4, 3), etude.randn(4, 3)
+
+    def late(x):
+        y = norm(x)
+        return (y + x.exp()).relu()  # made after the batch norm
+
+    def both(x):
+        y = norm(x)
+        return y, y.relu()
+
+    def wider(x):
+        return (norm(x) + etude.ones(2, 4, 3)).relu()
+
+    for f in (late, both, wider, lambda x: (norm(x) + 1.0).relu(), lambda x: norm(x).tanh()):
+        program = made(f, x, state=[norm, r])
+        assert norms(program) is program
 
 
 def logits(x, w, y):

@@ -62,6 +62,33 @@ class NormDefaults(PoolDefaults):
         scale = rstd if w is None else self.binary("mul", rstd, w)
         return self.binary("mul", gx, self.keep(scale, x, axes), gx), gw, gb
 
+    def batch_norm_relu(
+        self,
+        x: Buffer,
+        w: Buffer | None,
+        b: Buffer | None,
+        eps: float,
+        residual: Buffer | None = None,
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(y, mean, variance) of `batch_norm`, with y = relu(y + residual) where that is given."""
+        y, mean, var = self.batch_norm(x, w, b, eps)
+        if residual is not None:
+            y = self.binary("add", y, residual, y)
+        return self.unary("relu", y, y), mean, var
+
+    def batch_norm_relu_grad(
+        self,
+        g: Buffer,
+        y: Buffer,
+        x: Buffer,
+        w: Buffer | None,
+        mean: Buffer,
+        var: Buffer,
+        eps: float,
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(gx, gw, gb) of `batch_norm_grad`, of g where the result y of a relu is above 0."""
+        return self.batch_norm_grad(self.binary("relu_grad", g, y), x, w, mean, var, eps)
+
     def layer_norm(
         self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
     ) -> tuple[Buffer, Buffer, Buffer]:

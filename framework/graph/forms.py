@@ -37,6 +37,8 @@ FORMS = {
     "cross_entropy_mean_grad": "(), N C, i:N, () -> N C",
     "batch_norm": "N C *S, C?, C? -> N C *S, C, C",
     "batch_norm_grad": "N C *S, N C *S, C?, C, C -> N C *S, C, C",
+    "batch_norm_relu": "N C *S, C?, C?, N C *S? -> N C *S, C, C",
+    "batch_norm_relu_grad": "N C *S, N C *S, N C *S, C?, C, C -> N C *S, C, C",
     "layer_norm": "M D, D?, D? -> M D, M, M",
     "layer_norm_grad": "M D, M D, D?, M, M -> M D, D, D",
     "local_response_norm": "N C *S -> N C *S, N C *S",

@@ -2,15 +2,17 @@
 #pragma once
 #include <stdint.h>
 int batch_norm_f32(float *y, float *mean, float *var, const float *x, const float *w,
-                   const float *b, double eps, int64_t n, int64_t c, int64_t l);
+                   const float *b, const float *r, int relu, double eps, int64_t n, int64_t c,
+                   int64_t l);
 int batch_norm_f64(double *y, double *mean, double *var, const double *x, const double *w,
-                   const double *b, double eps, int64_t n, int64_t c, int64_t l);
-int batch_norm_grad_f32(float *gx, float *gw, float *gb, const float *g, const float *x,
-                        const float *w, const float *mean, const float *var, double eps,
-                        int64_t n, int64_t c, int64_t l);
-int batch_norm_grad_f64(double *gx, double *gw, double *gb, const double *g, const double *x,
-                        const double *w, const double *mean, const double *var, double eps,
-                        int64_t n, int64_t c, int64_t l);
+                   const double *b, const double *r, int relu, double eps, int64_t n, int64_t c,
+                   int64_t l);
+int batch_norm_grad_f32(float *gx, float *gw, float *gb, const float *g, const float *y,
+                        const float *x, const float *w, const float *mean, const float *var,
+                        double eps, int64_t n, int64_t c, int64_t l);
+int batch_norm_grad_f64(double *gx, double *gw, double *gb, const double *g, const double *y,
+                        const double *x, const double *w, const double *mean, const double *var,
+                        double eps, int64_t n, int64_t c, int64_t l);
 void layer_norm_f32(float *y, float *mean, float *rstd, const float *x, const float *w,
                     const float *b, double eps, int64_t rows, int64_t length);
 void layer_norm_f64(double *y, double *mean, double *rstd, const double *x, const double *w,

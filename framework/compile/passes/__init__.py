@@ -21,6 +21,7 @@ from .epilogue import epilogue, scales
 from .fold import fold
 from .fuse import fuse, reductions
 from .memory import plan
+from .norms import norms
 from .optimizer import optimizer
 from .pools import pools
 from .recompute import recompute
@@ -47,6 +48,7 @@ PASSES = {
     "pools": Pass(pools, False, "take relu after max pooling, where there is less of it"),
     "cross_entropy": Pass(cross_entropy, True, "make log-softmax and the pick of labels one call"),
     "epilogue": Pass(epilogue, False, "take bias and activation into the product before them"),
+    "norms": Pass(norms, False, "take relu and the sum before it into batch norm"),
     "fuse": Pass(fuse, False, "make elementwise functions that follow one another one call"),
     "reductions": Pass(reductions, True, "take sums of elementwise results into their call"),
     "optimizer": Pass(optimizer, False, "move all parameters in one call"),
