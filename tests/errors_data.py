@@ -151,7 +151,78 @@ DATA = [
         "'superfine'",
         "'coarse'",
     ),
+    Wrong("k_fold one fold", lambda: data.k_fold(NUMBERS, 1), ArgumentError, "k of 2 ... 6", "1"),
+    Wrong(
+        "train_validation_test everything",
+        lambda: data.train_validation_test(NUMBERS, test=1.0),
+        ArgumentError,
+        "1.0",
+    ),
+    Wrong("MixUp alpha 0", lambda: data.MixUp(NUMBERS, 2, 0.0), ArgumentError, "alpha", "0.0"),
+    Wrong("ImageFolder empty", lambda tmp_path: data.ImageFolder(tmp_path), BadFile, "no pictures"),
+    Wrong(
+        "ImageFolder two channels",
+        lambda tmp_path: data.ImageFolder(tmp_path, (2, 4, 4)),
+        ArgumentError,
+        "(2, 4, 4)",
+    ),
+    Wrong("folder without one", lambda: data.load("folder"), ArgumentError, "--data-dir"),
+    Wrong(
+        "synthetic_echo too late",
+        lambda: data.synthetic_echo(1, 4, 4),
+        ArgumentError,
+        "0 ... 3",
+        "4",
+    ),
+    Wrong(
+        "synthetic_pairs of single samples",
+        lambda: data.synthetic_pairs(TensorDataset(etude.arange(2), etude.arange(2)), 1),
+        ArgumentError,
+        "two samples",
+    ),
+    Wrong(
+        "synthetic_shapes tiny",
+        lambda: data.synthetic_shapes(1, 8),
+        ArgumentError,
+        "size >= 12",
+        "8",
+    ),
     Wrong("mnist no files", lambda tmp_path: data.mnist(root=tmp_path), BadFile, "put the four"),
+]
+
+PICTURES = etude.zeros(2, 3, 4, 4)
+T = data.transforms
+TRANSFORMS = [
+    Wrong("augment unknown", lambda: T.augmentation("rotat=5"), ArgumentError, "'rotate'"),
+    Wrong("augment no number", lambda: T.augmentation("rotate=five"), ArgumentError, "five"),
+    Wrong("affine scale 0", lambda: T.affine(PICTURES, scale=0.0), ArgumentError, "scale", "0.0"),
+    Wrong("affine angles", lambda: T.affine(PICTURES, etude.zeros(3)), ShapeError, "2 images", "3"),
+    Wrong(
+        "RandomAffine degrees",
+        lambda: T.RandomRotation((9, 3))(PICTURES),
+        ArgumentError,
+        "degrees",
+        "(9, 3)",
+    ),
+    Wrong("RandomCrop large", lambda: T.RandomCrop((5, 4))(PICTURES), ArgumentError, "(5, 4)"),
+    Wrong("CenterCrop large", lambda: T.CenterCrop((4, 5))(PICTURES), ArgumentError, "(4, 5)"),
+    Wrong("five_crop none", lambda: T.five_crop(PICTURES, (0, 4)), ArgumentError, "(0, 4)"),
+    Wrong("SaltAndPepper p 2", lambda: T.SaltAndPepper(2)(PICTURES), ArgumentError, "0 ... 1", "2"),
+    Wrong("Cutout size 0", lambda: T.Cutout(0)(PICTURES), ArgumentError, "at least 1", "0"),
+    Wrong("Lighting one", lambda: T.Lighting([1.0], [[1.0]])(PICTURES), ArgumentError, "(1, 1)"),
+    Wrong(
+        "RandomContrast two channels",
+        lambda: T.RandomContrast(0.1)(PICTURES[:, :2]),
+        ShapeError,
+        "1 or 3",
+        "2",
+    ),
+    Wrong(
+        "average_predictions of nothing",
+        lambda: T.average_predictions([], PICTURES),
+        ArgumentError,
+        "none",
+    ),
 ]
 
 MODELS = [
@@ -275,4 +346,4 @@ EXCHANGE = [
     ),
 ]
 
-WRONG = [*DATA, *MODELS, *FILES, *EXCHANGE]
+WRONG = [*DATA, *TRANSFORMS, *MODELS, *FILES, *EXCHANGE]

@@ -160,3 +160,20 @@ def test_compiled_training_is_repeatable_resumed_and_compared(etude_command: Run
     code, out, _ = etude_command("compare", *MLP, "--compile", "--backends", "numpy,c")
     assert code == 0
     assert "deviation" in out
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_augmentation_is_part_of_the_recipe(etude_command: Run) -> None:
+    words = "rotate=15,zoom=0.1,noise=0.05"
+    extras: dict[str, list[str]] = {"a": [], "b": ["--augment", words], "c": ["--augment", words]}
+    for name, extra in extras.items():
+        code, out, err = etude_command("train", *MLP, *extra, "--out", name)
+        assert code == 0, err
+        assert (f"pixels, {words}" in out) == bool(extra)
+    history = {name: Path(name, "run.json").read_text() for name in "abc"}
+    losses = {name: json.loads(text)["losses"] for name, text in history.items()}
+    assert losses["a"] != losses["b"] == losses["c"]
+    assert json.loads(history["b"])["recipe"]["augment"] == words
+    code, _, err = etude_command("train", *MLP, "--augment", "rotat")
+    assert code == 2
+    assert "did you mean 'rotate'?" in err

@@ -8,7 +8,7 @@ from typing import Any
 from .. import data, models, nn, optim
 from ..checks import choice
 from ..creation import use_backend
-from ..data.transforms import RandomShift
+from ..data.transforms import Compose, RandomShift, Transform, augmentation
 from ..errors import ArgumentError, fail
 from ..models.catalog import classifier
 from ..ops.sampling import Generator, manual_seed
@@ -40,6 +40,7 @@ class Recipe:
     shift: int
     seed: int
     compile: bool = False
+    augment: str = ""
 
 
 def make_recipe(
@@ -50,6 +51,7 @@ def make_recipe(
     splits = data.split_names(chosen["data"])
     choice("train", "optimizer", optimizer, OPTIMIZERS)
     choice("train", "schedule", schedule, SCHEDULES)
+    augmentation(chosen["augment"])
     return Recipe(
         split=choice(chosen["data"], "split", splits[0] if split is None else split, splits),
         optimizer=optimizer,
@@ -89,13 +91,12 @@ def prepare(
     validation: data.Dataset | None = None
     if held_out:
         training, validation = _hold_out(splits.train, held_out, recipe.seed)
-    move = RandomShift(recipe.shift, splits.background) if recipe.shift else None
     batches = data.DataLoader(
         training,
         recipe.batch_size,
         True,
         seed=recipe.seed,
-        transform=move,
+        transform=_changes(recipe, splits.background),
         backend=backend,
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -115,6 +116,14 @@ def prepare(
         None if validation is None else _whole(validation, backend),
         _whole(splits.test, backend),
     )
+
+
+def _changes(recipe: Recipe, background: float) -> Transform | None:
+    """What is done to the training images of each batch."""
+    shift = RandomShift(recipe.shift, background) if recipe.shift else None
+    if not recipe.augment:
+        return shift
+    return Compose(*filter(None, [shift]), augmentation(recipe.augment, background))
 
 
 def _whole(dataset: data.Dataset, backend: Any) -> data.DataLoader:

@@ -95,7 +95,7 @@ def announce(screen: Console, recipe: Recipe, splits: Splits, session: Session, 
         screen,
         f"{recipe.epochs} epochs of {len(session.batches)} steps of {recipe.batch_size} images, "
         f"{recipe.optimizer}, learning rate {recipe.lr:g} ({recipe.schedule}), "
-        f"shifts up to {recipe.shift} pixels\n",
+        f"shifts up to {recipe.shift} pixels{recipe.augment and f', {recipe.augment}'}\n",
     )
 
 
