@@ -51,7 +51,7 @@ def make_recipe(
     splits = data.split_names(chosen["data"])
     choice("train", "optimizer", optimizer, OPTIMIZERS)
     choice("train", "schedule", schedule, SCHEDULES)
-    augmentation(chosen["augment"])
+    augmentation(chosen.get("augment", ""))
     return Recipe(
         split=choice(chosen["data"], "split", splits[0] if split is None else split, splits),
         optimizer=optimizer,
