@@ -25,6 +25,9 @@ def backend(request: pytest.FixtureRequest) -> Any:
         yield request.param
 
 
+X1 = etude.ones(1, 1)
+
+
 def images(*shape: int) -> Any:
     return etude.tensor(np.random.default_rng(1).normal(size=shape).astype("float32"))
 
@@ -245,6 +248,14 @@ def test_norms_of_gradients_fall_by_the_slope_of_each_layer(backend: str) -> Non
     close(list(outputs.values()), [0.125, 0.25, 0.5, 1.0])
     assert list(weights) == [f"{i}.weight" for i in range(4)]
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_each_call_of_a_layer_has_a_norm_of_its_own() -> None:
+    twice = nn.Linear(1, 1, bias=False)
+    with etude.no_grad():
+        twice.weight.copy_(etude.tensor([[0.5]]))
+    _, outputs = V.gradient_norms(nn.Sequential(twice, nn.Identity(), twice), lambda m: m(X1).sum())
+    assert outputs == {"0": 0.5, "1": 0.5, "0 (2)": 1.0}
 
 
 def test_norms_of_gradients_are_per_element() -> None:

@@ -222,18 +222,13 @@ def plot_adversarial(
         labels = labels[:most]
     step = eps if steps == 1 else None
     changed = iterated_fgsm(model, images, labels, eps, step, steps, False, low, high)
-    count = len(images)
     with evaluating(model), no_grad():
-        seen = [F.softmax(logits_of(op, model, t), 1) for t in (images, changed)]
-    names = [
-        [f"{p.index(max(p))}: {100 * max(p):.0f} %" for p in probabilities.tolist()]
-        for probabilities in seen
-    ]
-    title = f"Each pixel changed by at most {eps:g} (class: probability)"
-    figure = show_rows(
+        seen = [F.softmax(logits_of(op, model, t), 1).tolist() for t in (images, changed)]
+    before, after = [[f"{p.index(max(p))}: {100 * max(p):.0f} %" for p in rows] for rows in seen]
+    return show_rows(
         [list(images), list(changed - images), list(changed)],
-        ["image", "change", "sum"], names[0], title,
-    )  # fmt: skip
-    for ax, name in zip(figure.axes[2 * count :], names[1], strict=True):
-        ax.set_title(name, fontsize="small")
-    return figure
+        ["image", "change", "sum"],
+        [before, [""] * len(images), after],
+        [False, True, False],
+        f"Each pixel changed by at most {eps:g} (class: probability)",
+    )

@@ -101,27 +101,18 @@ def show_image(axes: Any, t: Tensor, title: str = "", signed: bool = False) -> A
 def show_rows(
     rows: Sequence[Sequence[Tensor]],
     row_titles: Sequence[str],
-    column_titles: Sequence[str],
+    titles: Sequence[Sequence[str]],
+    signed: Sequence[bool],
     title: str,
-    signed: Sequence[bool] = (),
 ) -> Figure:
-    """A table of images: one row of panels for each row of images.
-
-    `signed` says for each column whether its images are white at zero.
-    """
-    width = max(map(len, rows))
+    """Rows of images with a title for each; `signed` says which rows are white at zero."""
+    width = len(rows[0])
     figure, axes = panels(len(rows), width, (1.5, 1.6), title)
-    flags = list(signed) or [False] * width
     for r, images in enumerate(rows):
         line = axes[r * width : (r + 1) * width]
-        for c, ax in enumerate(line):
-            if c >= len(images):
-                ax.axis("off")
-                continue
-            head = column_titles[c] if r == 0 and c < len(column_titles) else ""
-            show_image(ax, images[c], head, flags[c])
-        if row_titles[r]:
-            line[0].set_ylabel(row_titles[r], fontsize="small")
+        for ax, image, head in zip(line, images, titles[r], strict=True):
+            show_image(ax, image, head, signed[r])
+        line[0].set_ylabel(row_titles[r], fontsize="small")
     return figure
 
 

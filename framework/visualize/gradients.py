@@ -13,7 +13,7 @@ from ..nn import Module
 from ..sweep import grad
 from ..tensor import Tensor
 from .canvas import colour, panels, style
-from .inputs import leaves, watching
+from .inputs import leaves, numbered, watching
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ def gradient_norms(model: Module, loss: Loss) -> tuple[dict[str, float], dict[st
 
     Args: model; loss(model), a 0-d tensor, called once, with hooks on the layers.
     Returns: two dicts in the order of the forward pass: by the name of each weight of two axes or
-    more, and by the name of each layer (of its last call). `.grad` stays as it is.
+    more, and by the name of each layer ("name (2)" for its second call). `.grad` stays as it is.
     Raises: ArgumentError if the loss is no scalar, or does not depend on the model.
     Source: Bengio, Simard & Frasconi 1994; Glorot & Bengio 2010, figure 7. Decks: D0, D1, D3
     """
@@ -47,8 +47,8 @@ def gradient_norms(model: Module, loss: Loss) -> tuple[dict[str, float], dict[st
         )
     outputs = {
         name: out
-        for name, _, _, out in calls
-        if isinstance(out, Tensor) and out.requires_grad and out.node is not None
+        for name, out in numbered(calls).items()
+        if out.requires_grad and out.node is not None
     }
     found = grad(value, [*weights.values(), *outputs.values()], allow_unused=True)
     sizes = [0.0 if g is None else sqrt(float((g * g).mean())) for g in found]

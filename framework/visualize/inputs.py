@@ -162,18 +162,23 @@ def calls_of(model: Any, x: Tensor, op: str) -> list[Call]:
     return calls
 
 
+def numbered(calls: Sequence[Call]) -> dict[str, Tensor]:
+    """The outputs of calls by name, the second of one layer as "name (2)", the third ..."""
+    found: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+    for name, _, _, out in calls:
+        counts[name] = counts.get(name, 0) + 1
+        value = out[0] if isinstance(out, (tuple, list)) and out else out
+        if isinstance(value, Tensor):
+            found[name if counts[name] == 1 else f"{name} ({counts[name]})"] = value
+    return found
+
+
 def layer_outputs(model: Module, x: Tensor) -> dict[str, Tensor]:
     """The output of every layer (module without children) for a batch, in the order of calls.
 
     In evaluation, outside any graph. A layer that is called again has "name (2)" and so on as its
     next keys; outputs that are no tensors are left out, and of several the first counts.
     """
-    found: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
-    for name, _, _, out in calls_of(model, x, "layer_outputs"):
-        counts[name] = counts.get(name, 0) + 1
-        key = name if counts[name] == 1 else f"{name} ({counts[name]})"
-        value = out[0] if isinstance(out, (tuple, list)) and out else out
-        if isinstance(value, Tensor):
-            found[key] = value.detach()
-    return found
+    outputs = numbered(calls_of(model, x, "layer_outputs"))
+    return {name: out.detach() for name, out in outputs.items()}
