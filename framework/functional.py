@@ -13,12 +13,15 @@ from .composed.arithmetic import *  # noqa: F403
 from .composed.arrangement import *  # noqa: F403
 from .composed.attention import *  # noqa: F403
 from .composed.comparison import *  # noqa: F403
+from .composed.crf import *  # noqa: F403
 from .composed.dropout import *  # noqa: F403
 from .composed.einsum import *  # noqa: F403
 from .composed.embedding import *  # noqa: F403
+from .composed.filters import *  # noqa: F403
 from .composed.grid import *  # noqa: F403
 from .composed.joining import *  # noqa: F403
 from .composed.losses_classify import *  # noqa: F403
+from .composed.losses_decks import *  # noqa: F403
 from .composed.losses_generative import *  # noqa: F403
 from .composed.losses_likelihood import *  # noqa: F403
 from .composed.losses_margin import *  # noqa: F403
@@ -32,6 +35,7 @@ from .composed.recurrent import *  # noqa: F403
 from .composed.reductions import *  # noqa: F403
 from .composed.regularise import *  # noqa: F403
 from .composed.resampling import *  # noqa: F403
+from .composed.retrieval import *  # noqa: F403
 from .composed.running import *  # noqa: F403
 from .composed.scattering import *  # noqa: F403
 from .composed.smooth import *  # noqa: F403

@@ -84,7 +84,7 @@ class OptimDefaults(Tier1):
         weight_decay: float,
         decoupled: bool,
     ) -> None:
-        """In place: `adam_step` with the largest v so far, `peak`, in the place of v under the root.
+        """In place: `adam_step` with the largest v so far, `peak`, in place of v under the root.
 
         Reddi, Kale & Kumar 2018, algorithm 2, with Adam's corrections of the start.
         """

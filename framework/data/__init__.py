@@ -13,6 +13,7 @@ from .loader import DataLoader
 from .mixing import MixUp, Transformed
 from .mnist import fashion_mnist, mnist
 from .pickles import load_pickle
+from .sampling import curriculum_indices, sample_indices
 from .splits import Splits
 from .synthetic import (
     synthetic_characters,
@@ -29,6 +30,7 @@ from .worker_process import WorkerError
 
 __all__ = [
     "Dataset", "TensorDataset", "Subset", "Transformed", "MixUp", "random_split",
+    "sample_indices", "curriculum_indices",
     "train_validation_test", "k_fold", "DataLoader", "WorkerError", "transforms",
     "SETS", "Splits", "load", "split_names", "digits", "mnist", "fashion_mnist", "cifar10",
     "cifar100", "Resource", "cache_folder", "fetch", "unpack", "load_pickle", "ImageFolder",

@@ -38,6 +38,7 @@ from .activation_more import (
     Threshold,
 )
 from .attention import MultiheadAttention
+from .averaging import Ensemble, MovingAverage, MultiTask, average_models
 from .container import ModuleDict, ModuleList, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import Dropout
@@ -66,6 +67,7 @@ from .loss_more import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from .lsuv import lsuv_
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .norm_more import (
@@ -222,6 +224,11 @@ __all__ = [
     "MaxUnpool2d",
     "MaxUnpool3d",
     "RoIPool",
+    "Ensemble",
+    "MovingAverage",
+    "MultiTask",
+    "average_models",
+    "lsuv_",
     "SpatialPyramidPool",
 ]
 

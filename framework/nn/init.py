@@ -15,24 +15,28 @@ The lecture decks' forms are here under these names:
     Xavier, 2/(n_in + n_out) (D2) xavier_normal_
     He                            kaiming_normal_(w, nonlinearity="relu")
     Kumar                         kumar_normal_
-    Saxe                          orthogonal_
+    Saxe                          orthogonal_, by SVD with form="SVD"
+    Mishkin & Matas               nn.lsuv_(model, batch)
     positive bias for ReLU        constant_(b, 0.1)
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import prod, sqrt
 from typing import Any
 
 from .. import functional as F
-from ..autograd import no_grad
+from ..autograd import enable_grad, no_grad
 from ..checks import choice, real
 from ..checks import tensor as expect_tensor
+from ..creation import eye, zeros
 from ..dtypes import float64
 from ..errors import ArgumentError, DTypeError, ShapeError, fail
 from ..inplace import replace
 from ..ops.sampling import Generator
+from ..sweep import grad
 from ..tensor import Tensor
 
 GAINS = (
@@ -49,6 +53,8 @@ GAINS = (
     "leaky_relu",
     "selu",
 )
+
+POLAR_STEPS, POLAR_ERROR = 100, 1e-13
 
 # Value and slope at 0 of each activation that Kumar's formula covers: those smooth there.
 AT_ZERO = {
@@ -201,13 +207,15 @@ def kaiming_normal_(
 
 
 def kumar_normal_(
-    tensor: Tensor, nonlinearity: str = "sigmoid", generator: Generator | None = None
+    tensor: Tensor,
+    nonlinearity: str | Callable[[Tensor], Tensor] = "sigmoid",
+    generator: Generator | None = None,
 ) -> Tensor:
     """N(0, s^2) with s^2 = 1 / (N g'(0)^2 (1 + g(0)^2)), N = fan_in and g the activation.
 
     About (3.6 / sqrt(N))^2 for the sigmoid, whose mean is not 0. For g differentiable at 0; Kumar,
     "On weight initialization in deep neural networks", 2017. For ReLU the paper arrives at He's
-    form.
+    form. nonlinearity: a name, or any function, whose g(0), g'(0) are then found. Decks: D0.
     """
     op = "kumar_normal_"
     if nonlinearity in ("relu", "leaky_relu"):
@@ -217,23 +225,50 @@ def kumar_normal_(
             f"expected an activation with a derivative at 0, got {nonlinearity!r}; "
             "use kaiming_normal_",
         )
-    value, slope = AT_ZERO[choice(op, "nonlinearity", nonlinearity, AT_ZERO)]
-    gain = 1.0 / (slope * sqrt(1.0 + value**2))
+    if callable(nonlinearity):
+        value, slope = _at_zero(op, nonlinearity)
+    else:
+        value, slope = AT_ZERO[choice(op, "nonlinearity", nonlinearity, AT_ZERO)]
+    gain = 1.0 / (abs(slope) * sqrt(1.0 + value**2))
     return normal_(tensor, 0.0, _spread(gain, fans(op, tensor)[0]), generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+def _at_zero(op: str, function: Callable[[Tensor], Tensor]) -> tuple[float, float]:
+    """Value and slope of a function at 0."""
+    zero = zeros((), dtype=float64).requires_grad_()
+    with enable_grad():
+        value = function(zero)
+        slope = grad(value, zero, allow_unused=True)[0]
+    if slope is None or not slope.item():
+        raise fail(
+            ArgumentError,
+            op,
+            "expected an activation with a slope at 0, got one without; use kaiming_normal_",
+        )
+    return value.item(), slope.item()
+
+
+def orthogonal_(
+    tensor: Tensor,
+    gain: float = 1.0,
+    generator: Generator | None = None,
+    *,
+    form: str = "QR",
+) -> Tensor:
     """gain * Q with orthonormal rows (or columns, whichever are fewer) of the (out, rest) matrix.
 
-    Q is the factor of a normal matrix whose triangular part has a positive diagonal, so it is
-    uniform over the orthogonal matrices. Saxe et al. 2014, who take it from a singular value
-    decomposition.
+    Q is a factor of a normal matrix M, uniform over the orthogonal matrices either way: for "QR"
+    the one whose triangular part has a positive diagonal, as in torch; for "SVD" U V^T of M = U S
+    V^T, the orthogonal matrix nearest to M. Saxe et al. 2014. Decks: D0 (SVD).
     """
+    choice("orthogonal_", "form", form, ("QR", "SVD"))
     shape = expect_tensor("orthogonal_", "tensor", tensor).shape
     fans("orthogonal_", tensor)
     rows, columns = shape[0], prod(shape[1:])
     z = F.randn(rows, columns, dtype=float64, backend=tensor.backend, generator=generator)
-    q = _orthonormal_rows(z if rows <= columns else z.T)
+    factor = _orthonormal_rows if form == "QR" else _polar
+    with no_grad():
+        q = factor(z if rows <= columns else z.T)
     return _filled("orthogonal_", tensor, ((q if rows <= columns else q.T) * gain).reshape(shape))
 
 
@@ -248,6 +283,20 @@ def _orthonormal_rows(a: Tensor) -> Tensor:
             a = rest - _ordered_sum(rest * q).unsqueeze(1) * q
         a = F.stack(done) if done else a
     return a
+
+
+def _polar(a: Tensor) -> Tensor:
+    """U V^T of a = U S V^T by Newton & Schulz, which brings all singular values to 1."""
+    if 0 in a.shape:
+        return a
+    q = a / F.norm(a)
+    one = eye(a.shape[0], dtype=a.dtype, backend=a.backend)
+    for _ in range(POLAR_STEPS):
+        square = q @ q.T
+        if F.amax(F.abs(square - one)).item() < POLAR_ERROR:
+            break
+        q = q * 1.5 - (square @ q) * 0.5
+    return q
 
 
 def _ordered_sum(x: Tensor) -> Tensor:
