@@ -41,8 +41,10 @@ from .framework.sweep import grad
 from .framework.tensor import Tensor
 
 LATE = {"compile": "compile", "load_program": "compile", "profile": "profiling"}
-ON_DEMAND = ("checkpoint", "data", "graph", "models", "training", "transfer")
-ON_DEMAND += ("visualize", "weights")
+ON_DEMAND = (
+    *("checkpoint", "data", "graph", "models"),
+    *("training", "transfer", "visualize", "weights"),
+)
 
 guard_functions(globals(), __name__)
 publish(("errors", "functional", "nn", "optim", *ON_DEMAND))

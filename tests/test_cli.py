@@ -104,6 +104,23 @@ def test_summary_of_another_input(etude_command: Run) -> None:
     assert "(N, 64, 16, 16)" in out
 
 
+SUMMARIES = [
+    ("siamese", "siamese: 2 inputs (N, 1, 105, 105)", "38,951,745 parameters"),
+    ("transformer", "transformer: input (N, 1024)", "124,439,808 parameters"),
+    ("vgg19", "vgg19: input (N, 3, 224, 224)", "19.6 G multiply-adds in convolutions"),
+]
+
+
+@pytest.mark.parametrize("model, heading, total", SUMMARIES)
+def test_summary_of_models_too_large_to_build(
+    etude_command: Run, model: str, heading: str, total: str
+) -> None:
+    code, out, _ = etude_command("summary", model)
+    assert code == 0
+    assert heading in out
+    assert total in out
+
+
 def threads_after(*args: str, **environment: str) -> str:
     """The BLAS threads that a fresh process is left with by `limit_threads`."""
     code = (
@@ -258,6 +275,8 @@ REFUSED = [
     (["eval"], "Missing argument 'RUN'"),
     (["eval", "nowhere"], "there is no file nowhere"),
     (["eval", "file"], "file is not a whole safetensors file"),
+    (["train", "fcn8s"], "expected a model that makes logits of an image, got 'fcn8s'"),
+    (["profile", "siamese"], "expected a model that makes logits of an image, got 'siamese'"),
     (["summary", "resnet_20"], "did you mean 'resnet20'?"),
     (["summary", "lenet5", "--input", "1,0,3"], "expected sizes above 0 such as 3,32,32"),
     (["summary", "lenet5", "--input", "3,32,32"], "[conv2d]"),

@@ -1,6 +1,6 @@
 """Character language model. T. Mikolov et al., "Recurrent neural network based language model",
 Interspeech 2010; with an LSTM: A. Graves, "Generating sequences with recurrent neural networks",
-2013, section 3. Decks: D3, D4."""
+2013, section 3. Deck: D3."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class FCN(nn.Module):
     second head on the maps before the last, as torchvision does; in training the result then is
     FCNOutputs(out, aux). Its names are torchvision's: backbone, classifier.0 ... classifier.4,
     aux_classifier; score1 and score2 are ours. The paper learns the enlarging, starting from the
-    bilinear one, and makes its head of VGG's linear layers; deck D3 shows it coarse to fine.
+    bilinear one, and makes its head of VGG's linear layers.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A tag for each word (part of speech, named entity). R. Collobert et al., "Natural language
 processing (almost) from scratch", JMLR 12, 2011, section 3; with a bidirectional LSTM: Z. Huang,
 W. Xu and K. Yu, "Bidirectional LSTM-CRF models for sequence tagging", 2015, section 2.2.
-Decks: D0, D3."""
+Deck: D1."""
 
 from __future__ import annotations
 

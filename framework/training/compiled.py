@@ -46,8 +46,12 @@ def parts(x: Tensor, y: Tensor, count: int) -> list[tuple[Tensor, Tensor]]:
     return list(zip(x.chunk(count), y.chunk(count), strict=True)) if count > 1 else [(x, y)]
 
 
-def count_hits(output: Tensor, y: Tensor) -> Tensor | None:
-    """How many rows have their largest output at the label; None if y is not labels."""
+def count_hits(output: Any, y: Tensor) -> Tensor | None:
+    """How many rows have their largest output at the label; None if y is not labels.
+
+    Of several outputs, such as those of auxiliary heads, the first counts.
+    """
+    output = output[0] if isinstance(output, tuple) else output
     if y.dtype.is_floating_point or len(output.shape) != 2 or not y.shape:
         return None
     hits: Tensor = (output.detach().argmax(1) == y).sum()

@@ -266,7 +266,7 @@ def evaluate(
     return Score(total / samples, hits / samples if labelled else None, samples)
 
 
-def accuracy(output: Tensor, y: Tensor) -> float | None:
+def accuracy(output: Any, y: Tensor) -> float | None:
     """The share of rows whose largest output is at the label; None if y is not labels."""
     hits = count_hits(output, y)
     return None if hits is None or not y.shape[0] else _share(hits, y.shape[0])
