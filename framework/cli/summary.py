@@ -43,7 +43,8 @@ def totals(found: Summary) -> list[str]:
         f"{found.parameters:,} parameters ({found.trainable:,} trainable), "
         f"{found.parameter_bytes / 1e6:.2f} MB",
         f"{amount(found.flops)}FLOPs forward (a multiply-add is two); "
-        f"{amount(found.multiply_adds).strip()} multiply-adds in convolutions and products, as papers count",
+        f"{amount(found.multiply_adds).strip()} multiply-adds in convolutions and products, "
+        "as papers count",
         f"activations {found.activation_bytes / 1e6:.2f} MB if all are kept for a backward pass, "
         f"{found.peak_bytes / 1e6:.2f} MB at once in a forward pass alone",
     ]
