@@ -148,6 +148,7 @@ RECIPE = options(
     click.option(
         "--augment",
         default="",
+        show_default=False,
         metavar="WORDS",
         help="Further changes of training images, with commas: flip, vflip, translate, rotate=10, "
         "zoom=0.1, shear, brightness, contrast, noise=0.1, saltpepper, cutout.",
