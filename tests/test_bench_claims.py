@@ -15,6 +15,7 @@ from etude.bench import __main__ as command
 from etude.bench.claims import catalog, runner
 from etude.bench.claims.claim import Claim, Found, both, clearly, in_each, standard_error
 from etude.bench.claims.common import first_below, smooth
+from etude.framework.errors import MissingLibrary
 
 
 def test_every_experiment_runs_draws_and_is_written_down(
@@ -82,6 +83,46 @@ def test_a_claim_that_fails_is_reported_and_no_error(
     assert "DOES NOT HOLD" in err
 
 
-def test_an_unknown_claim_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["claims", "--only", "dropuot"]) == 2
-    assert "no claim is called 'dropuot'; did you mean 'dropout'?" in capsys.readouterr().err
+WRONG = [
+    (["--only", "dropuot"], "no claim is called 'dropuot'; did you mean 'dropout'?"),
+    (["--seeds", "0"], "expected a whole number from 1 on, got '0'"),
+    (["--backend", "cuda9"], "invalid choice: 'cuda9'"),
+]
+
+
+@pytest.mark.parametrize("words, message", WRONG, ids=[w[1] for w in WRONG])
+def test_what_is_wrong_is_said(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["claims", *words])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error, code, message",
+    [(KeyboardInterrupt(), 130, "stopped"), (MissingLibrary("[digits] needs sklearn"), 2, "needs")],
+    ids=["interrupt", "library"],
+)
+def test_what_was_finished_is_kept(
+    error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], tmp_path: Path,
+) -> None:  # fmt: skip
+    pytest.importorskip("matplotlib")
+
+    def fails(setting: Any) -> Found:
+        raise error
+
+    runs = (lambda setting: Found({"a": 1.0}), fails)
+    claims = [
+        Claim(f"claim{i}", "D0", "holds", "none", clearly("a"), r) for i, r in enumerate(runs)
+    ]
+    monkeypatch.setattr(runner, "CLAIMS", claims)
+    words = ["claims", "--backend", "numpy", "--out", str(tmp_path)]
+    assert command.main(words) == code
+    out, err = capsys.readouterr()
+    assert "1 of 1 claims hold." in out
+    assert message in err
+    found = json.loads((tmp_path / "claims.json").read_text())["claims"]
+    assert [record["name"] for record in found] == ["claim0"]

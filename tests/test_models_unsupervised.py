@@ -150,6 +150,18 @@ def test_the_elbo_meets_the_likelihood_at_the_exact_posterior() -> None:
         assert found == pytest.approx(exact - loss, abs=0.03)
 
 
+@pytest.mark.parametrize("mean, log_var", [(0.0, 0.0), (1.5, -2.0), (-0.7, 1.2)])
+def test_the_divergence_of_gaussians_is_its_integral(mean: float, log_var: float) -> None:
+    """KL = integral of q log(q / p), by the trapezoid rule."""
+    z = np.linspace(-30, 30, 60_001)
+    sigma = math.exp(log_var / 2)
+    log_q = -0.5 * ((z - mean) / sigma) ** 2 - math.log(sigma * math.sqrt(2 * math.pi))
+    log_p = -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
+    exact = np.trapezoid(np.exp(log_q) * (log_q - log_p), z)
+    m, lv = (etude.tensor([[v]], dtype=etude.float64) for v in (mean, log_var))
+    assert F.gaussian_kl(m, lv).item() == pytest.approx(exact, abs=1e-9)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_elbo_rises_and_samples_have_the_datas_mean(backend: str) -> None:
     with etude.use_backend(backend):

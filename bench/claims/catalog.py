@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from . import codes, descent, generative, networks, regularisers, vision
+from types import ModuleType
+
+from . import (
+    codes,
+    common,
+    descent,
+    detection,
+    generative,
+    networks,
+    regularisers,
+    segmentation,
+    vision,
+)
 from .claim import Claim
 
-SUBJECTS = (descent, regularisers, networks, codes, generative, vision)
+SUBJECTS: tuple[ModuleType, ...] = (
+    descent, regularisers, networks, codes, generative, vision, detection, segmentation
+)  # fmt: skip
 CLAIMS: list[Claim] = [claim for subject in SUBJECTS for claim in subject.CLAIMS]
+CACHED = (common.digits, regularisers.baseline, generative.judge, detection.shapes)

@@ -47,7 +47,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement and its experiment. `axes` are the labels (x, y) and the scale of the curves."""
+    """A statement and its experiment.
+
+    `axes` are the labels (x, y) and the scale of the curves, `shown` says what the images are.
+    """
 
     name: str
     decks: str
@@ -56,6 +59,7 @@ class Claim:
     verdict: Verdict
     run: Callable[[Setting], Found]
     axes: tuple[str, str, str] = ("", "", "linear")
+    shown: str = ""
 
 
 def in_each(words: str, test: Callable[[Effects], bool]) -> Verdict:

@@ -27,7 +27,7 @@ def save_figure(
     if runs[0].curves:
         _curves(parts.pop(0).subplots(), claim, runs)
     if runs[0].images is not None:
-        _images(parts.pop(0).subplots(), runs[0].images)
+        _images(parts.pop(0).subplots(), runs[0].images, claim.shown)
     heights = [len(group) + 1 for group in groups.values()]
     strips = parts[0].subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (quantity, group) in zip(strips, groups.items()):
@@ -64,7 +64,7 @@ def _curves(axes: Any, claim: Claim, runs: Sequence[Found]) -> None:
     axes.legend(fontsize="small")
 
 
-def _images(axes: Any, images: Any) -> None:
+def _images(axes: Any, images: Any, shown: str) -> None:
     import numpy as np
 
     n, h, w = images.shape
@@ -75,6 +75,7 @@ def _images(axes: Any, images: Any) -> None:
         sheet[r : r + h, c : c + w] = images[i]
     axes.imshow(sheet, cmap="gray", vmin=0.0, vmax=1.0)
     axes.axis("off")
+    axes.set_title(fill(shown, 52), fontsize="small")
 
 
 def _effects(axes: Any, quantity: str, group: Mapping[str, Sequence[float]]) -> None:

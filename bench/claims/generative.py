@@ -140,7 +140,7 @@ CLAIMS = [
           in_each("ELBO up by 5 nats; > 60 % of samples with p > 0.9; each class > 1 %", lambda e:
           e["nats of ELBO, last epoch"] > e["nats of ELBO, first epoch"] + 5
           and e["% read with p > 0.9, samples"] > 60 and e["% of samples, least common class"] > 1),
-          vae, ("epoch", "ELBO, nats", "linear")),
+          vae, ("epoch", "ELBO, nats", "linear"), "drawn by the VAE"),
     Claim("gan", "D3 D4", "a GAN's discriminator reaches D* in 1-D, and 1/2 at the end",
           "synthetic", in_each("mean |D - D*| < 0.05, mean |D - 1/2| < 0.1", lambda e:
           e["mean |D - D*|"] < 0.05 and e["mean |D - 1/2| at the end"] < 0.1),
@@ -149,5 +149,5 @@ CLAIMS = [
           in_each("c1 tells > 50 % of the digits, and more than a plain GAN's", lambda e:
           e["% of digits that c1 tells, InfoGAN"]
           > max(50, e["% of digits that c1 tells, plain GAN"])),
-          infogan, ("epoch", "nats, at most 1.85", "linear")),
+          infogan, ("epoch", "nats, at most 1.85", "linear"), "a row for each c1"),
 ]  # fmt: skip

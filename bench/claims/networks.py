@@ -264,23 +264,23 @@ def transfer(s: Setting) -> Found:
 
 
 CLAIMS = [
-    Claim("depth", "D2 D3", "56 plain layers train worse than 20; 56 residual ones do not",
+    Claim("depth", "D0 D2 D3 D4", "56 plain layers train worse than 20; 56 residual ones do not",
           "digits", in_each("56 layers a point worse than 20 if plain, less if residual",
           deeper_is_worse), depth, ("step", "training loss", "log")),
     Claim("conv-weights", "D0 D3 D4", "convolution needs fewer weights than dense layers",
           "digits", in_each("dense / conv > 1", lambda e: e["dense / conv"] > 1),
           fewer_weights, ("weights", "% of test digits wrong", "linear")),
-    Claim("pooling-shift", "D0 D3 D4", "max pooling adds invariance to shifts",
+    Claim("pooling-shift", "D1 D2 D4", "max pooling adds invariance to shifts",
           "digits", clearly("gain in points"), shift_invariance,
           ("moved to the right by pixels", "% of test digits wrong", "linear")),
     Claim("layer-removal", "D3", "AlexNet's form loses little without layer 7, most without four",
           "300 digits, 8x8", in_each(
           "without 3, 4, 6, 7 costs most, and over 3 times what 7 does", removal_costs),
           layer_removal),
-    Claim("memory", "D2 D3", "an LSTM remembers over a lag where a simple RNN does not",
+    Claim("memory", "D3", "an LSTM remembers over a lag where a simple RNN does not",
           "synthetic", in_each("at one of the lags LSTM < 5 % wrong, RNN > 30 %", remembers),
           memory, ("lag", "% wrong", "linear")),
-    Claim("transfer", "D1 D2 D3", "transfer, frozen or fine-tuned, beats scratch on few labels",
+    Claim("transfer", "D0 D1 D4", "transfer, frozen or fine-tuned, beats scratch on few labels",
           "digits 0-4 to 5-9", clearly("gain in points"), transfer,
           ("labels of each class", "% of test digits wrong", "linear")),
 ]  # fmt: skip

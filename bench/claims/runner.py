@@ -14,34 +14,50 @@ from typing import Any
 
 import etude
 from etude.bench import machine, report
-from etude.framework.errors import nearest
+from etude.framework.errors import MissingLibrary, nearest
+from etude.framework.optional import require
 
-from .catalog import CLAIMS
+from .catalog import CACHED, CLAIMS
 from .claim import Claim, Found, Setting
 from .figures import save_figure
 
 
 def main(words: Sequence[str]) -> int:
     """Run what the command line names; the exit code. A claim that does not hold is no error."""
-    given = _parser().parse_args(words)
-    chosen = _chosen(given.only)
-    if isinstance(chosen, str):
-        print(f"etude.bench: {chosen}", file=sys.stderr)
-        return 2
-    here = etude.backends.available()
-    backend = given.backend or ("c" if here["c"] is None else "numba")
-    results = []
-    with etude.use_backend(backend):
-        for claim in chosen:
-            results.append(tried(claim, given.seeds, given.quick, given.out))
-            _say(claim, results[-1], given.quick)
-    shown = table(chosen, results, backend, given.quick)
-    report.show(shown)
-    if given.out:
+    parser = _parser()
+    given = parser.parse_args(words)
+    chosen = _chosen(parser, given.only)
+    for cached in CACHED:
+        cached.cache_clear()  # of another backend, if this is not the first call
+    results: list[dict[str, Any]] = []
+    code = 0
+    try:
+        if given.out:
+            require("matplotlib.figure", "plots", "claims")
+            Path(given.out).mkdir(parents=True, exist_ok=True)
+        with etude.use_backend(given.backend):
+            for claim in chosen:
+                results.append(tried(claim, given.seeds, given.quick, given.out))
+                _say(claim, results[-1], given.quick)
+                _save(given.out, given.backend, results)
+    except KeyboardInterrupt:
+        report.progress("")
+        print("stopped; what was finished is kept", file=sys.stderr)
+        code = 130
+    except (MissingLibrary, OSError) as error:
+        report.progress("")
+        print(f"etude.bench: {error}", file=sys.stderr)
+        code = 2
+    if results:
+        report.show(table(chosen[: len(results)], results, given.backend, given.quick))
+    return code
+
+
+def _save(out: str | None, backend: str, results: list[dict[str, Any]]) -> None:
+    if out:
         record = {"machine": machine.fingerprint(()), "backend": backend, "claims": results}
-        path = Path(given.out) / "claims.json"
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return 0
+        text = json.dumps(record, indent=1) + "\n"
+        Path(out, "claims.json").write_text(text, encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,28 +66,37 @@ def _parser() -> argparse.ArgumentParser:
         description="what the courses say, tried on small real data; a claim that does not hold "
         "is reported as such",
     )
+    here = [name for name, reason in etude.backends.available().items() if reason is None]
+    fastest = next(name for name in ("c", "numba", "numpy", *here) if name in here)
     names = ", ".join(claim.name for claim in CLAIMS)
-    parser.add_argument("--only", default="", help=f"claims, separated by commas: {names}")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each (3)")
-    parser.add_argument("--out", metavar="DIR", help="save a picture of each and claims.json there")
-    parser.add_argument("--quick", action="store_true", help="tiny: tries the code, not the claims")
-    parser.add_argument("--backend", help="etude's (c, or numba without it)")
+    add = parser.add_argument
+    add("--only", default="", help=f"claims, separated by commas: {names}")
+    add("--seeds", type=_count, default=3, help="runs of each (3)")
+    add("--out", metavar="DIR", help="save a picture of each and claims.json there")
+    add("--quick", action="store_true", help="tiny: tries the code, not the claims")
+    add("--backend", choices=here, default=fastest, help=f"etude's ({fastest})")
     return parser
 
 
-def _chosen(only: str) -> list[Claim] | str:
+def _count(given: str) -> int:
+    if not given.isdigit() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {given!r}")
+    return int(given)
+
+
+def _chosen(parser: argparse.ArgumentParser, only: str) -> list[Claim]:
     names = [name for name in only.split(",") if name]
     known = {claim.name: claim for claim in CLAIMS}
     for name in names:
         if name not in known:
-            return f"no claim is called {name!r}; {nearest(name, known)}"
+            parser.error(f"no claim is called {name!r}; {nearest(name, known)}")
     return [known[name] for name in names] if names else list(CLAIMS)
 
 
 def tried(claim: Claim, seeds: int, quick: bool, out: str | None) -> dict[str, Any]:
     """Run an experiment for each seed; its record."""
     started, runs = perf_counter(), []
-    for seed in range(1, (1 if quick else max(seeds, 1)) + 1):
+    for seed in range(1, (1 if quick else seeds) + 1):
         report.progress(f"{claim.name}, seed {seed}")
         etude.manual_seed(seed)
         runs.append(claim.run(Setting(seed, quick)))
@@ -95,9 +120,7 @@ def _finite(value: float) -> float:
 
 
 def _drawn(claim: Claim, runs: list[Found], effects: dict[str, list[float]], out: str) -> str:
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    return save_figure(folder, claim, runs, effects).name
+    return save_figure(Path(out), claim, runs, effects).name
 
 
 def spread(name: str, values: Sequence[float]) -> str:

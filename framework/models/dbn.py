@@ -1,5 +1,5 @@
 """Deep belief network. G. Hinton, S. Osindero and Y.-W. Teh, "A fast learning algorithm for deep
-belief nets", Neural Computation 18 (7), 2006; deck D0, and D3 for semantic hashing."""
+belief nets", Neural Computation 18 (7), 2006; deck D0, and D1 for semantic hashing."""
 
 from __future__ import annotations
 

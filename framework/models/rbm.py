@@ -1,5 +1,5 @@
 """Restricted Boltzmann machine. P. Smolensky 1986; trained as in G. Hinton, "Training products of
-experts by minimizing contrastive divergence", Neural Computation 14 (8), 2002; decks D0 and D3."""
+experts by minimizing contrastive divergence", Neural Computation 14 (8), 2002; decks D0 and D1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RBM(nn.Module):
     weight W: (hidden, visible), normal of deviation 0.01 at first (Hinton 2010, section 8);
     visible_bias b, hidden_bias c: zeros. v: (N, ...) of `visible` numbers in [0, 1], flattened;
     numbers between 0 and 1 stand for probabilities. Calling the module gives p(h = 1 | v).
-    Decks: D0 (deep belief networks), D3 (semantic hashing).
+    Decks: D0 (deep belief networks), D1 (semantic hashing).
     """
 
     def __init__(self, visible: int = 64, hidden: int = 32) -> None:
@@ -84,7 +84,7 @@ def contrastive_divergence(model: RBM, v: Tensor, steps: int = 1) -> Tensor:
     itself is no likelihood and need not fall.
 
     Args: v (N, ...) in [0, 1]; k = `steps`. Returns: (). Raises: ArgumentError.
-    Source: Hinton 2002, section 3; k: Carreira-Perpinan & Hinton 2005. Decks: D0, D3.
+    Source: Hinton 2002, section 3; k: Carreira-Perpinan & Hinton 2005. Decks: D0.
     """
     return model.free_energy(v).mean() - model.free_energy(model.gibbs(v, steps)).mean()
 

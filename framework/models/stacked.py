@@ -1,5 +1,5 @@
 """Deep auto-encoders trained layer by layer, then as one. Y. Bengio, P. Lamblin, D. Popovici and
-H. Larochelle, "Greedy layer-wise training of deep networks", NIPS 2007; decks D0 and D2."""
+H. Larochelle, "Greedy layer-wise training of deep networks", NIPS 2007; deck D0."""
 
 from __future__ import annotations
 
