@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .. import tensor as _tensor
 from ..dtypes import int64
 from ..errors import ArgumentError, IndexOutOfRange, ShapeError, fail
+from ..ops import derivatives as e
 from ..ops.checks import float_tensor
 from ..ops.elementwise import select
 from ..ops.pointwise import floor_divide, remainder
@@ -71,7 +72,8 @@ def semantic_hash(input: Tensor, threshold: float = 0.5) -> Tensor:
             ShapeError, op, f"expected codes (..., B) with B <= {BITS}, got {h.shape}; use 32 units"
         )
     weights = _tensor.tensor([2**i for i in range(h.shape[-1])], dtype=int64, backend=h.backend)
-    return ((h > threshold).to(int64) * weights).sum(-1)
+    codes: Tensor = ((h > threshold).to(int64) * weights).sum(-1)
+    return codes
 
 
 def hamming_distance(input: Tensor, other: Tensor) -> Tensor:
@@ -86,4 +88,4 @@ def hamming_distance(input: Tensor, other: Tensor) -> Tensor:
     def bits(x: Tensor) -> Tensor:
         return remainder(floor_divide(x.unsqueeze(-1), powers), 2)
 
-    return (bits(input) != bits(other)).to(int64).sum(-1)
+    return e.NE(bits(input), bits(other)).to(int64).sum(-1)

@@ -1,0 +1,100 @@
+"""Everything that the lecture decks teach is there under a public name, and checked by a test."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from cases import CASES
+from teaches import ROWS
+
+import etude
+from etude import functional as F
+from etude import nn, optim
+
+TESTS = Path(__file__).parent
+GROUPS = 18  # of the list of what the decks teach
+
+
+class Item(NamedTuple):
+    """One thing taught."""
+
+    group: str
+    name: str
+    names: list[str]
+    checks: list[str]
+
+
+def parsed(group: str, table: str) -> list[Item]:
+    lines = [
+        [part.strip() for part in line.split(" | ")]
+        for line in table.strip().replace("\n    ", " ").splitlines()
+    ]
+    return [Item(group, item, names.split(), checks.split()) for item, names, checks in lines]
+
+
+ITEMS = [item for group, table in ROWS.items() for item in parsed(group, table)]
+
+
+def found(name: str) -> Any:
+    """The object of a dotted name below etude."""
+    value: Any = etude
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+@cache
+def functions(file: str) -> set[str]:
+    """The tests of a file."""
+    tree = ast.parse((TESTS / f"{file}.py").read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def exists(check: str) -> bool:
+    file, _, function = check.partition("::")
+    if function:
+        return (TESTS / f"{file}.py").is_file() and function in functions(file)
+    return any(case.subject == check for case in CASES)
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: f"{item.group}: {item.name}")
+def test_what_is_taught_is_there_and_checked(item: Item) -> None:
+    missing = [name for name in item.names if not callable(found(name))]
+    assert missing == []
+    assert item.names
+    assert item.checks
+    assert [check for check in item.checks if not exists(check)] == []
+
+
+def test_no_group_is_left_out() -> None:
+    assert len(ROWS) == GROUPS
+    assert all(ROWS.values())
+    names = [(item.group, item.name) for item in ITEMS]
+    assert len(names) == len(set(names))
+
+
+def test_a_name_or_a_test_that_is_gone_is_noticed() -> None:
+    with pytest.raises(AttributeError):
+        found("nn.Conv17d")
+    assert not exists("convolve17d")
+    assert not exists("test_teaches::test_nothing")
+    assert not exists("test_nowhere::test_nothing")
+
+
+def test_twenty_examples_are_learnt_by_heart() -> None:
+    """The decks' first check of a new model: zero loss on a tiny subset."""
+    etude.manual_seed(0)
+    x, y = etude.randn(20, 8), etude.randint(0, 4, (20,))
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.01
+    assert F.equal(model(x).argmax(1), y)
