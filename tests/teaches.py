@@ -1,6 +1,6 @@
 """What the lecture decks teach, each with the public names that do it and what checks it.
 
-A line is `item | names | checks`. Names are dotted and begin below `etude`. A check is the name of a
+A line is `item | names | checks`. Names are dotted, below `etude`. A check is the name of a
 function with cases in the table (`cases_*.py`) or `file::function`. Indented lines go on.
 """
 
