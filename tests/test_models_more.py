@@ -138,7 +138,7 @@ class NeocognitronTwin(nn.Module):
         for layer in (self.s1, self.s2):
             s = F.avg_pool2d(layer(x), 3, 2, 1)
             z = torch.relu((1 + s) / (1 + s.mean(1, keepdim=True)) - 1)
-            x = z / (0.5 + z)
+            x = z / (0.2 + z)
         return self.fc(F.adaptive_avg_pool2d(x, 2).flatten(1))
 
 

@@ -23,14 +23,15 @@ class SLayer(nn.Module):
 
     x (N, C, H, W) >= 0 -> (N, planes, H - K + 1, W - K + 1). a (planes, C, K, K) are the
     excitatory connections, b (planes,) the inhibitory ones; the larger r, the choosier the cell.
+    a starts positive and b at 0.5, so that cells answer at first.
     """
 
     def __init__(self, channels: int, planes: int, kernel_size: int, r: float = 1.0) -> None:
         super().__init__()
         self.excite = nn.Conv2d(channels, planes, kernel_size, bias=False)
-        self.inhibit = nn.Parameter(ones(planes))
+        self.inhibit = nn.Parameter(0.5 * ones(planes))
         self.kernel_size, self.r = kernel_size, real("neocognitron", "r", r, open_ends="(")
-        nn.init.uniform_(self.excite.weight, 0.0, 2.0 / (channels * kernel_size**2))
+        nn.init.uniform_(self.excite.weight, 0.0, 6.0 / (channels * kernel_size**2))
 
     def forward(self, x: Tensor) -> Tensor:
         """How well each cell's feature fits."""
@@ -50,7 +51,7 @@ class CLayer(nn.Module):
     `stride`; nothing is learned. A plane that is no stronger than the mean of all is silent.
     """
 
-    def __init__(self, size: int, stride: int, alpha: float = 0.5) -> None:
+    def __init__(self, size: int, stride: int, alpha: float = 0.2) -> None:
         super().__init__()
         self.size, self.stride = size, stride
         self.alpha = real("neocognitron", "alpha", alpha, open_ends="(")
