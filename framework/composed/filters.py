@@ -43,7 +43,7 @@ def convolve2d(
 
     conv2d is cross-correlation, x[i + k, j + l] w[k, l], as in every framework; this turns the
     kernel by 180 degrees first. For learned kernels there is no difference, for designed ones their
-    sign or direction. Arguments, shapes and errors are conv2d's. Decks: D1, D2, D4.
+    sign or direction. Arguments, shapes and errors are conv2d's. Decks: D2, D3.
     """
     w = float_tensor("convolve2d", weight)
     if len(w.shape) != 4:
@@ -58,7 +58,7 @@ def filter2d(input: Tensor, kernels: Tensor, mode: str = "replicate") -> Tensor:
 
     The image keeps its size; `mode` says how it goes on beyond its border, as in `pad`
     ("constant" for zeros). Args: kernels (K, L) or (M, K, L) of odd sides.
-    Raises: ShapeError. Decks: D0, D1 (fixed filters).
+    Raises: ShapeError. Decks: D1, D2 (fixed filters).
     """
     op = "filter2d"
     x, k = float_tensor(op, input), float_tensor(op, kernels)

@@ -115,7 +115,7 @@ def contractive_penalty(
     Args: inputs (N, ...), which require a gradient, and outputs h (N, ...) computed from them,
     each example from its own input (no batch norm in training between). Returns: () or, for
     reduction "none", (N,). Raises: ShapeError; GradError for inputs without a gradient.
-    Source: Rifai et al., "Contractive auto-encoders", 2011, equation 1. Decks: D4.
+    Source: Rifai et al., "Contractive auto-encoders", 2011, equation 1. Decks: D0, D4.
     """
     op = "contractive_penalty"
     h, x = float_tensor(op, outputs), float_tensor(op, inputs)

@@ -49,7 +49,7 @@ def max_pool2d(
     """The largest element of each window of (N, C, H, W); stride defaults to the kernel's size.
 
     Padding counts as -inf. With `return_indices` also the flat positions in each (H, W) plane. The
-    first of equal maxima gets the gradient.
+    first of equal maxima gets the gradient. Decks: D1, D2, D4.
     """
     return pool.max_pool(
         2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
@@ -92,7 +92,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """The mean of each window of (N, C, H, W); padding counts as zeros unless told not to."""
+    """The mean of each window of (N, C, H, W); padding counts as zeros unless told not to. D4."""
     return pool.avg_pool(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )

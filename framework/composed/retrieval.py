@@ -30,7 +30,7 @@ def analogy(embeddings: Tensor, a: int, b: int, c: int, k: int = 1) -> Tensor:
     Args: embeddings (V, D), float, one row for each word; a, b, c numbers of words.
     Returns: (k,) int64, the best first. Raises: ShapeError, IndexOutOfRange, ArgumentError.
     Source: Mikolov et al., "Linguistic regularities in continuous space word representations",
-    2013. Decks: D1, D3 (word vectors and shifts).
+    2013. Decks: D1 (uncle - man + woman = aunt).
     """
     op = "analogy"
     v = float_tensor(op, embeddings)

@@ -168,7 +168,7 @@ def lp_pool2d(
 ) -> Tensor:
     """(sum of x^p)^(1/p) over each window of (N, C, H, W): L2 pooling with p = 2, a sum with p = 1.
 
-    A negative sum gives 0. The gradient where the sum is 0 is 0 (torch's is nan).
+    A negative sum gives 0. The gradient where the sum is 0 is 0 (torch's is nan). Decks: D1.
     """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 

@@ -27,7 +27,7 @@ def sample_indices(
     classes that are rare.
 
     Args: count n by default. Returns: a list. Raises: ArgumentError, ShapeError.
-    Source: Efron 1979 (bootstrap). Decks: D0, D1.
+    Source: Efron 1979 (bootstrap). Decks: D0, D3, D4 (without replacement).
     """
     op = "sample_indices"
     whole(op, "n", n)
@@ -61,7 +61,7 @@ def curriculum_indices(
 
     Args: difficulty (n,), a number for each sample (its loss under a first model, its length), the
     easy ones small. Returns: a list of numbers below n. Raises: ArgumentError.
-    Source: Bengio et al., "Curriculum learning", 2009. Decks: D0 (curriculum sampling).
+    Source: Bengio et al., "Curriculum learning", 2009. Decks: D0.
     """
     op = "curriculum_indices"
     values: list[Any] = difficulty.tolist() if isinstance(difficulty, Tensor) else list(difficulty)

@@ -15,7 +15,7 @@ from .module import Module
 
 
 class Sigmoid(Module):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x). Decks: D0, D1, D2, D3, D4."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -23,7 +23,7 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """(e^x - e^-x) / (e^x + e^-x)."""
+    """(e^x - e^-x) / (e^x + e^-x). Decks: D0, D2, D3, D4."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -84,7 +84,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha (e^x - 1). Clevert et al. 2016."""
+    """x where x > 0, else alpha (e^x - 1). Clevert et al. 2016. Decks: D0."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class ELU(Module):
 
 
 class Softplus(Module):
-    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Decks: D0."""
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()

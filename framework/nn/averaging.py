@@ -25,7 +25,7 @@ def average_models(models: Sequence[Module], weights: Sequence[float] | None = N
     batch norm hold for the average only nearly.
 
     Args: models of one architecture; weights, 1 / n each by default, of sum 1.
-    Returns: a copy. Raises: ArgumentError, ShapeError. Decks: D0 (recipes: average models).
+    Returns: a copy. Raises: ArgumentError, ShapeError.
     """
     op = "average_models"
     if not models:
@@ -96,7 +96,7 @@ class Ensemble(Module):
     average "probabilities": log of the mean of the softmaxes; "logits": the mean of the logits
     (a geometric mean of probabilities); "votes": log of the share of models that choose each class.
     All are used as logits: argmax(1) is the answer. Hansen & Salamon 1990; test-time ensembles in
-    Krizhevsky et al. 2012. Decks: D0, D1.
+    Krizhevsky et al. 2012. Decks: D3.
     """
 
     def __init__(self, models: Sequence[Module], average: str = "probabilities") -> None:
@@ -121,7 +121,7 @@ class MultiTask(Module):
     """One trunk, several heads: {name: head(trunk(x))}; what tasks share regularises each of them.
 
     Weigh the losses and add them: sum(w[k] * loss[k](out[k], target[k]) for k in out). Caruana,
-    "Multitask learning", 1997. Decks: D0, D3 (multi-task heads).
+    "Multitask learning", 1997. Decks: D0.
     """
 
     def __init__(self, trunk: Module, heads: dict[str, Module]) -> None:

@@ -81,14 +81,14 @@ def _floats(op: str, tensor: Tensor) -> None:
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Every element is `val`. A small positive bias keeps ReLU units alive at first (decks)."""
+    """Every element is `val`. A small positive bias keeps ReLU units alive at first."""
     expect_tensor("constant_", "tensor", tensor)
     with no_grad():
         return tensor.fill_(val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros. For biases: weights of equal units would stay equal for ever."""
+    """Zeros. For biases (D0): weights of equal units would stay equal for ever."""
     return constant_(tensor, 0.0)
 
 
@@ -100,7 +100,7 @@ def ones_(tensor: Tensor) -> Tensor:
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """U(a, b), whose standard deviation is (b - a) / sqrt(12)."""
+    """U(a, b), whose standard deviation is (b - a) / sqrt(12). Decks: D0."""
     _floats("uniform_", tensor)
     if not a <= b:
         raise fail(ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}; swap them")
@@ -111,7 +111,7 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """N(mean, std^2)."""
+    """N(mean, std^2). Decks: D0."""
     _floats("normal_", tensor)
     real("normal_", "std", std)
     z = F.randn(tensor.shape, dtype=tensor.dtype, backend=tensor.backend, generator=generator)
@@ -201,7 +201,7 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """N(0, s^2) with s = gain / sqrt(fan): sqrt(2 / fan_in) for ReLU. He et al. 2015, eq. 10."""
+    """N(0, s^2) with s = gain / sqrt(fan): sqrt(2 / fan_in) for ReLU. He et al. 2015 (10); D0."""
     std = _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, generator)
 

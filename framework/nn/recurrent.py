@@ -195,7 +195,7 @@ class RNN(_Recurrent):
     h_0). Parameters weight_ih_l0 (H, D), weight_hh_l0 (H, H), bias_ih_l0, bias_hh_l0 (H,), ... and
     with bidirectional weight_ih_l0_reverse, ...; uniform in +-1 / sqrt(H) at first. `dropout` acts
     in training on the outputs of every layer but the last. Elman 1990; in both directions Schuster
-    & Paliwal 1997.
+    & Paliwal 1997. Decks: D3, D4.
     """
 
     _gates = 1
@@ -239,7 +239,7 @@ class LSTM(_Recurrent):
     directions, N, H), zeros if left out. Returns (h of the last layer (T, N, directions * H),
     (h_n, c_n)). Parameters weight_ih_l0 (4H, D), weight_hh_l0 (4H, H), bias_ih_l0, bias_hh_l0
     (4H,), ..., gates in the order i, f, g, o; uniform in +-1 / sqrt(H) at first. Other arguments
-    as RNN's; proj_size, torch's projection of h, is not supported.
+    as RNN's; proj_size, torch's projection of h, is not supported. Decks: D3.
     """
 
     _gates, _states = 4, 2

@@ -191,7 +191,7 @@ def cosh(input: Tensor) -> Tensor:
 
 
 def tanh(input: Tensor) -> Tensor:
-    """Hyperbolic tangent (e^x - e^-x) / (e^x + e^-x)."""
+    """Hyperbolic tangent (e^x - e^-x) / (e^x + e^-x). Decks: D0, D2, D3, D4."""
     return e.TANH(input)
 
 
@@ -236,7 +236,7 @@ def digamma(input: Tensor) -> Tensor:
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x). Decks: D0, D1, D2, D3, D4."""
     return e.SIGMOID(input)
 
 

@@ -34,7 +34,7 @@ def clip_grad_norm_(
 
     g <- g * min(1, max_norm / (|g| + 1e-6)). Returns the norm before, a 0-d tensor. With
     error_if_nonfinite a norm of nan or inf raises GradError and nothing is scaled. Pascanu et al.
-    2013.
+    2013. Decks: D0.
     """
     op = "clip_grad_norm_"
     real(op, "max_norm", max_norm)

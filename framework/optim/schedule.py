@@ -143,7 +143,7 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """Multiply by gamma every step_size: f(t) = gamma^floor(t / step_size)."""
+    """Multiply by gamma every step_size: f(t) = gamma^floor(t / step_size). Decks: D0."""
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1

@@ -45,7 +45,7 @@ class EarlyStopping(Callback):
 
     The best weights are put back at the end of training, however it ends. `min_delta` is the least
     fall that counts. `monitor` may be "val_accuracy", whose rise then counts.
-    Source: Prechelt, "Early stopping - but when?", 1998.
+    Source: Prechelt, "Early stopping - but when?", 1998. Decks: D0, D3.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ def random_search(
 
     Args: objective as for grid_search; space, each a list to choose from, Uniform(low, high) or
     LogUniform(low, high). Draws come from etude's random sequence. Raises: ArgumentError.
-    Source: Bergstra & Bengio, "Random search for hyper-parameter optimization", 2012.
+    Source: Bergstra & Bengio, "Random search for hyper-parameter optimization", 2012. Decks: D3.
     """
     op = "random_search"
     named = _named(op, space)
