@@ -92,18 +92,6 @@ def variances(s: Setting) -> Found:
     return Found(effects, curves)
 
 
-def lsuv(model: Any, x: Any) -> None:
-    """Orthogonal weights, each layer then scaled until its outputs have variance 1."""
-    with etude.no_grad():
-        for module in model:
-            if isinstance(module, nn.Linear):
-                nn.init.orthogonal_(module.weight)
-                nn.init.zeros_(module.bias)
-                for _ in range(3):
-                    module.weight.copy_(module.weight / module(x).std())
-            x = module(x)
-
-
 def plain_30(s: Setting) -> Found:
     """Each start with the best learning rate of a grid for it."""
     d, depth = digits(s.seed), s.pick(30, 8)
@@ -114,7 +102,7 @@ def plain_30(s: Setting) -> Found:
             etude.manual_seed(s.seed)
             model = dense([64] * depth + [10], nn.ReLU, None)
             if name == "LSUV":
-                lsuv(model, d.x[:256])
+                nn.lsuv_(model, d.x[:256])
             optimizer = optim.SGD(model.parameters(), lr, momentum=0.9)
             losses = fit(model, d.x, d.y, s.pick(600, 5), optimizer)
             found.append((error(model, d.x, d.y), losses, lr))
