@@ -163,6 +163,24 @@ def test_compiled_training_is_repeatable_resumed_and_compared(etude_command: Run
 
 
 @pytest.mark.usefixtures("few_digits")
+def test_images_are_brought_to_another_shape(etude_command: Run) -> None:
+    args = ("lenet5", "--epochs", "1", "--batch-size", "16", "--out", "a", "--input", "1x36x36")
+    code, _, err = etude_command("train", *args)
+    assert code == 2
+    assert "[linear]" in err
+    args = ("nin", "--epochs", "1", "--batch-size", "16", "--out", "b", "--input", "3x8x8")
+    code, out, err = etude_command("train", *args)
+    assert code == 0, err
+    assert "8x8, 3 equal channels" in out
+    code, out, err = etude_command("eval", "b")
+    assert code == 0, err
+    assert "8x8, 3 equal channels" in out
+    code, _, err = etude_command("train", "nin", "--input", "8x8")
+    assert code == 2
+    assert "expected images of three sizes (C, H, W), got (8, 8)" in err
+
+
+@pytest.mark.usefixtures("few_digits")
 def test_augmentation_is_part_of_the_recipe(etude_command: Run) -> None:
     words = "rotate=15,zoom=0.1,noise=0.05"
     extras: dict[str, list[str]] = {"a": [], "b": ["--augment", words], "c": ["--augment", words]}

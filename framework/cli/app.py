@@ -153,6 +153,9 @@ RECIPE = options(
         help="Further changes of training images, with commas: flip, vflip, translate, rotate=10, "
         "zoom=0.1, shear, brightness, contrast, noise=0.1, saltpepper, cutout.",
     ),
+    click.option(
+        "--input", "size", type=Size(), help="Shape of the images.  [default: the model's]"
+    ),
     click.option("--compile", is_flag=True, help="Record the training step once and replay it."),
 )
 THREADS = click.option(

@@ -19,7 +19,7 @@ from .recipe import Recipe, load_data
 from .results import WEIGHTS
 from .show import console, percent, say
 
-LATER = ("compile", "augment")  # what a recipe has had from a later version on; no matter here
+LATER = ("compile", "augment", "input")  # what a recipe has had from a later version on
 
 
 def evaluate(
@@ -68,6 +68,7 @@ def _about(path: Path) -> tuple[Recipe, int]:
         about = json.loads(metadata["etude"])
         recipe = about["recipe"]
         facts = {f.name: recipe[f.name] for f in fields(Recipe) if f.name not in LATER}
+        facts["input"] = recipe.get("input", "")
         return Recipe(**facts), int(about["num_classes"])
     except (KeyError, TypeError, ValueError):
         raise fail(

@@ -41,10 +41,17 @@ class Recipe:
     seed: int
     compile: bool = False
     augment: str = ""
+    input: str = ""  # the images' shape, as in 3x64x64, if not the model's own
 
 
 def make_recipe(
-    *, optimizer: str, lr: float | None, split: str | None, schedule: str, **chosen: Any
+    *,
+    optimizer: str,
+    lr: float | None,
+    split: str | None,
+    schedule: str,
+    size: tuple[int, ...] | None = None,
+    **chosen: Any,
 ) -> Recipe:
     """Fill in what was not chosen. Raises ArgumentError for a name that does not exist."""
     classifier(chosen["model"], "train")
@@ -57,15 +64,26 @@ def make_recipe(
         optimizer=optimizer,
         lr=OPTIMIZERS[optimizer][1]["lr"] if lr is None else lr,
         schedule=schedule,
+        input="x".join(map(str, size or ())),
         **chosen,
     )
 
 
 def load_data(recipe: Recipe) -> data.Splits:
     """The recipe's data in the form that its model takes."""
-    channels, height, width = models.entry(recipe.model).input_shape
-    shape = channels, height, width
-    return data.load(recipe.data, recipe.split, recipe.seed, shape, recipe.data_dir)
+    shape = models.entry(recipe.model).input_shape
+    if recipe.input:
+        shape = tuple(map(int, recipe.input.split("x")))
+    if len(shape) != 3:
+        raise fail(
+            ArgumentError,
+            "data",
+            f"expected images of three sizes (C, H, W), got {shape}; use such as 3,64,64",
+        )
+    channels, height, width = shape
+    return data.load(
+        recipe.data, recipe.split, recipe.seed, (channels, height, width), recipe.data_dir
+    )
 
 
 @dataclass(frozen=True)
