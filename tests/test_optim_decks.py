@@ -195,6 +195,26 @@ def test_noise_and_nesterov_in_compiled_steps(backend: str) -> None:
     assert train(True) == train(False)
 
 
+def test_nesterov_compiles_with_its_closure() -> None:
+    def train(compiled: bool) -> Any:
+        p = parameter()
+        optimizer = optim.Nesterov([p], 0.1)
+
+        def step() -> Any:
+            def closure() -> Any:
+                optimizer.zero_grad()
+                loss = loss_of(p)
+                loss.backward()
+                return loss
+
+            return optimizer.step(closure)
+
+        run = etude.compile(step) if compiled else step
+        return [run().item() for _ in range(4)], p.tolist()
+
+    assert train(True) == train(False)
+
+
 # schedules ----------------------------------------------------------------------------------------
 def rates(schedule: Any, count: int) -> list[float]:
     found = []

@@ -69,6 +69,17 @@ def test_lsuv_gives_every_layer_unit_variance(backend: str) -> None:
         assert not any(m.bias.any().item() for m in (model[0], model[3], model[5]))
 
 
+def test_lsuv_gives_every_unit_unit_variance() -> None:
+    etude.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(27, 4))
+    x = etude.randn(12, 1, 5, 5)
+    left = nn.lsuv_(model, x, tolerance=0.01, per_unit=True)
+    assert all(abs(v - 1.0) <= 0.01 for _, v in left)
+    maps = model[0](x)
+    np.testing.assert_allclose(maps.var((0, 2, 3), correction=0).detach().numpy(), 1.0, 0.02)
+    np.testing.assert_allclose(model(x).var(0, correction=0).detach().numpy(), 1.0, 0.02)
+
+
 # several models as one ----------------------------------------------------------------------------
 def small(seed: int) -> nn.Module:
     etude.manual_seed(seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..autograd import no_grad
 from ..checks import instance, real, whole
@@ -24,6 +24,7 @@ def lsuv_(
     tolerance: float = 0.1,
     max_iterations: int = 10,
     orthonormal: bool = True,
+    per_unit: bool = False,
 ) -> list[tuple[str, float]]:
     """Divide each layer's weights by the deviation of what it puts out, until that is 1.
 
@@ -33,10 +34,11 @@ def lsuv_(
     became. The model runs in evaluation mode, so that no running statistics move.
 
     Args: model, changed in place; input, a batch that it takes, best normalised; `orthonormal`
-    False keeps the weights' directions. Returns: (name, Var(y)) of each layer, as it was left.
+    False keeps the weights' directions; `per_unit` divides each unit (channel) by its deviation,
+    as D0 has it: its rows no longer have one length.
+    Returns: (name, Var(y)) of each layer as it was left, the unit's farthest from 1 with per_unit.
     Raises: ArgumentError for a model without such layers, or a layer of constant output.
-    Source: Mishkin & Matas, "All you need is a good init", 2016, algorithm 1. Decks: D0 (which
-    normalises each unit by itself).
+    Source: Mishkin & Matas, "All you need is a good init", 2016, algorithm 1. Decks: D0.
     """
     op = "lsuv_"
     instance(op, "model", model, Module, "pass an nn.Module")
@@ -50,60 +52,77 @@ def lsuv_(
     model.eval()
     try:
         with no_grad():
-            return _in_order(op, model, input, named, tolerance, max_iterations, orthonormal)
+            order = _order(model, input, [m for _, m in named])
+            for layer in order if orthonormal else []:
+                init.orthogonal_(layer.weight)
+                if layer.bias is not None:
+                    init.zeros_(layer.bias)
+            names = {id(m): name for name, m in named}
+            look = _Looking(op, model, input, per_unit)
+            return [
+                (names[id(m)], _scaled(look, names[id(m)], m, tolerance, max_iterations))
+                for m in order
+            ]
     finally:
         for m, mode in modes:
             m.training = mode
 
 
-def _in_order(
-    op: str,
-    model: Module,
-    input: Tensor,
-    named: list[tuple[str, Any]],
-    tolerance: float,
-    most: int,
-    orthonormal: bool,
-) -> list[tuple[str, float]]:
-    order: list[Any] = []
-    handles = [m.register_forward_hook(lambda m, args, y: order.append(m)) for _, m in named]
+def _order(model: Module, input: Tensor, layers: list[Any]) -> list[Any]:
+    """The layers that the model runs, in that order, each once."""
+    met: list[Any] = []
+    handles = [m.register_forward_hook(lambda m, args, y: met.append(m)) for m in layers]
     model(input)
     for handle in handles:
         handle.remove()
-    names = {id(m): name for name, m in named}
-    layers = list({id(m): m for m in order}.values())
-    if orthonormal:
-        for layer in layers:
-            init.orthogonal_(layer.weight)
-            if layer.bias is not None:
-                init.zeros_(layer.bias)
-    left = []
-    for layer in layers:
-        variance = _variance(model, layer, input)
-        for _ in range(most):
-            if not isfinite(variance) or variance <= 0.0:
-                raise fail(
-                    ArgumentError,
-                    op,
-                    f"expected outputs that vary, got variance {variance} from layer "
-                    f"{names[id(layer)]!r}; pass a batch of several different examples",
-                )
-            if abs(variance - 1.0) <= tolerance:
-                break
-            layer.weight.copy_(layer.weight / variance**0.5)
-            variance = _variance(model, layer, input)
-        left.append((names[id(layer)], variance))
-    return left
+    return list({id(m): m for m in met}.values())
 
 
-def _variance(model: Module, layer: Any, input: Tensor) -> float:
-    """Of all the layer puts out for the batch."""
-    found: list[float] = []
+def _rank(layer: Any) -> int:
+    """How many spatial axes a convolution has."""
+    return len(layer.weight.shape) - 2
 
-    def look(m: Any, args: Any, y: Any) -> None:
-        found.append(y.var(correction=0).item())
 
-    handle = layer.register_forward_hook(look)
-    model(input)
-    handle.remove()
-    return found[0]
+class _Looking(NamedTuple):
+    """How to find the variance of what a layer puts out."""
+
+    op: str
+    model: Module
+    input: Tensor
+    per_unit: bool
+
+    def variances(self, layer: Any) -> Tensor:
+        """() over everything, or one number for each unit."""
+        found: list[Tensor] = []
+
+        def look(m: Any, args: Any, y: Any) -> None:
+            unit = (
+                len(y.shape) - 1 if isinstance(layer, Linear) else len(y.shape) - _rank(layer) - 1
+            )
+            others = [i for i in range(len(y.shape)) if i != unit]
+            found.append(y.var(others if self.per_unit else None, correction=0))
+
+        handle = layer.register_forward_hook(look)
+        self.model(self.input)
+        handle.remove()
+        return found[0]
+
+
+def _scaled(look: _Looking, name: str, layer: Any, tolerance: float, most: int) -> float:
+    """Scale one layer's weights; the variance that is left, of the unit farthest from 1."""
+    for left in range(most, -1, -1):
+        variances = look.variances(layer)
+        values = variances.reshape(-1).tolist()
+        if not all(isfinite(v) and v > 0.0 for v in values):
+            raise fail(
+                ArgumentError,
+                look.op,
+                f"expected outputs that vary, got variance {min(values)} from layer {name!r}; pass "
+                "a batch of several different examples",
+            )
+        worst: float = max(values, key=lambda v: abs(v - 1.0))
+        if left == 0 or abs(worst - 1.0) <= tolerance:
+            break
+        rows = variances.sqrt().reshape(-1, *[1] * (len(layer.weight.shape) - 1))
+        layer.weight.copy_(layer.weight / rows)
+    return worst
