@@ -71,7 +71,7 @@ class Backend(
 
     @property
     def compile_seconds(self) -> float:
-        """What compiling kernels took in this process until now; 0 where none is compiled in it."""
+        """What compiling kernels or loading them took in this process; 0 where they are ready."""
         return 0.0
 
     def set_threads(self, threads: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.numba_cpu import toolchain
+from ..kernels.numba_cpu import launch, toolchain
 from .base import Backend
 from .numba_conv import NumbaConv
 from .numba_elementwise import NumbaElementwise
@@ -49,6 +49,7 @@ class NumbaBackend(
 
     def __init__(self) -> None:
         keep_freed_memory()
+        launch.prepare()
         self.few = toolchain.parallel_from()
 
     @property

@@ -16,6 +16,7 @@ from ..kernels.numba_cpu import conv, conv_depthwise, conv_weight
 from ..kernels.numba_cpu.conv_micro import prepare
 from ..kernels.numba_cpu.conv_window import SLACK, Window, pack_weights
 from ..kernels.numba_cpu.gemm_micro import MR
+from ..kernels.numba_cpu.toolchain import threads
 from .defaults.conv import ConvDefaults
 from .numba_matmul import FLOATS
 from .numba_memory import empty
@@ -30,6 +31,12 @@ STRIP = 16  # numbers from column to column of a packed strip, at most
 LOCAL = threading.local()
 
 
+def workers() -> tuple[int, bool, int]:
+    """How kernels are called that cut their work into one part for each thread."""
+    count = threads()
+    return count, True, count
+
+
 class Plan(NamedTuple):
     """A product with shifted images: its sizes, its shifts in bytes, the memory it needs."""
 
@@ -37,6 +44,7 @@ class Plan(NamedTuple):
     table: Any
     room: int  # numbers for each thread
     packed: int  # numbers of the packed weights
+    blocks: int  # of the depth
 
 
 def rooms(dtype: Any, size: int) -> Any:
@@ -44,8 +52,8 @@ def rooms(dtype: Any, size: int) -> Any:
     prepare(FLOATS[dtype.char])
     held: dict[str, Any] = getattr(LOCAL, "held", {})
     if dtype.char not in held or held[dtype.char].shape[1] < size:
-        threads = vars(config)["NUMBA_NUM_THREADS"]
-        held[dtype.char] = np.zeros((threads, size), dtype)
+        most = vars(config)["NUMBA_NUM_THREADS"]
+        held[dtype.char] = np.zeros((most, size), dtype)
         LOCAL.held = held
     return held[dtype.char]
 
@@ -106,7 +114,7 @@ def make_plan(
     window = Window._make((*sizes, *grid, *stride, *pad, *phases, together))
     table = shifts(window, places, channels, itemsize)
     blocks = -(-pieces // (window.block // taps))
-    return Plan(window, table, together * room, packed_size(window, blocks))
+    return Plan(window, table, together * room, packed_size(window, blocks), blocks)
 
 
 @lru_cache(512)
@@ -248,16 +256,15 @@ class NumbaConv(ConvDefaults):
             room, flat = rooms(x.dtype, depth.room), w.reshape(-1)
             bias = flat if b is None else b
             given = (x.reshape(-1), flat, bias, b is not None, depth.sizes, False)
-            conv_depthwise.weigh(y.reshape(-1), *given, depth.window, room)
+            conv_depthwise.weigh(*workers(), y.reshape(-1), *given, depth.window, room)
             return y if activation is None else self.unary(activation, y, y)
         plan = forward_plan(two_axes(x.shape), two_axes(w.shape), *geometry, groups, x.itemsize)
         room, packed = rooms(x.dtype, plan.room), empty((plan.packed,), x.dtype)
         flat = w.reshape(-1)
-        pack_weights(packed, flat, plan.window)
+        pack_weights(groups * plan.blocks, True, packed, flat, plan.window)
         bias = flat if b is None else b
-        conv.forward(
-            y.reshape(-1), x.reshape(-1), packed, bias, b is not None, plan.table, plan.window, room
-        )
+        arrays = y.reshape(-1), x.reshape(-1), packed, bias, b is not None, plan.table
+        conv.forward(*workers(), *arrays, plan.window, room)
         return y if activation is None else self.unary(activation, y, y)
 
     def conv_input_grad(
@@ -284,13 +291,14 @@ class NumbaConv(ConvDefaults):
             depth = depthwise_plan(shapes[0], shapes[2], kernel, (1, 1), before, far)
             room, flat = rooms(g.dtype, depth.room), w.reshape(-1)
             given = (g.reshape(-1), flat, flat, False, depth.sizes, True)
-            conv_depthwise.weigh(gx.reshape(-1), *given, depth.window, room)
+            conv_depthwise.weigh(*workers(), gx.reshape(-1), *given, depth.window, room)
             return gx
         plan, classes, sizes = back_plan(*shapes, *geometry, groups, g.itemsize)
         room, packed = rooms(g.dtype, plan.room), empty((plan.packed,), g.dtype)
-        conv.pack_turned(packed, w.reshape(-1), plan.window, classes, sizes)
+        tasks = groups * plan.blocks * -(-plan.window.outputs // MR)
+        conv.pack_turned(tasks, True, packed, w.reshape(-1), plan.window, classes, sizes)
         flat, size = (gx.reshape(-1), g.reshape(-1)), shapes[2][2:]
-        conv.input_grad(*flat, packed, plan.table, plan.window, room, classes, *size)
+        conv.input_grad(*workers(), *flat, packed, plan.table, plan.window, room, classes, *size)
         return gx
 
     def conv_weight_grad(
@@ -313,16 +321,16 @@ class NumbaConv(ConvDefaults):
             depth = depthwise_plan(shapes[0], two_axes(g.shape), *small(gw, *geometry))
             room = rooms(g.dtype, depth.room)
             flat = gw.reshape(-1), x.reshape(-1), g.reshape(-1)
-            conv_depthwise.weight_grad(*flat, depth.sizes, depth.window, room)
+            conv_depthwise.weight_grad(*workers(), *flat, depth.sizes, depth.window, room)
             return gw
         plan = weight_plan(*shapes, *geometry, groups, g.itemsize)
         parts = gw.reshape(1, -1) if plan.chunks == 1 else empty((plan.chunks, gw.size), g.dtype)
         conv_weight.weight_grad(
-            parts, x.reshape(-1), g.reshape(-1), plan.table, plan.window,
+            *workers(), parts, x.reshape(-1), g.reshape(-1), plan.table, plan.window,
             plan.block, plan.rows, rooms(g.dtype, plan.room),
         )  # fmt: skip
         if plan.chunks > 1:
-            conv_weight.add_parts(gw.reshape(-1), parts)
+            conv_weight.add_parts(-(-gw.size // conv_weight.PIECE), True, gw.reshape(-1), parts)
         return gw
 
 

@@ -42,8 +42,7 @@ def multiply(y: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> An
     if work == 0:
         y.fill(0)
         return y
-    run = gemm.serial if work <= gemm.SMALL else gemm.threads
-    run(y, a, b, transpose_a, transpose_b, workspace(a.dtype.char))
+    gemm.product(y, a, b, transpose_a, transpose_b, workspace(a.dtype.char))
     return y
 
 
@@ -95,9 +94,9 @@ class NumbaMatmul(LinearDefaults):
         sizes = (m, n, k, a_row, a_col, b_row, b_col)
         flat = y.reshape(-1), a.reshape(-1), b.reshape(-1)
         if real:
-            gemm.batch(*flat, starts, *sizes, workspace(a.dtype.char))
+            gemm.batch(*flat, starts, sizes, workspace(a.dtype.char))
         else:
-            gemm.rows(*flat, starts, *sizes)
+            gemm.rows(starts.shape[1] * m, True, *flat, starts, *sizes)
         return y
 
     def linear(
@@ -114,9 +113,8 @@ class NumbaMatmul(LinearDefaults):
         y = empty((x.shape[0], w.shape[0]), x.dtype) if out is None else out
         if y.size == 0 or x.size == 0:
             return super().linear(x, w, b, activation, y)
-        bands = y.size * x.shape[1] > gemm.SMALL
         code, bias = gemm.ACTIVATIONS[activation], w.reshape(-1) if b is None else b
-        gemm.linear(y, x, w, bias, b is not None, code, bands, workspace(x.dtype.char))
+        gemm.linear(y, x, w, bias, b is not None, code, workspace(x.dtype.char))
         return y
 
     def bias_activation(self, x: Buffer, b: Buffer, name: str, out: Buffer = None) -> Buffer:
@@ -124,5 +122,5 @@ class NumbaMatmul(LinearDefaults):
             return super().bias_activation(x, b, name, out)
         y = empty(x.shape, x.dtype) if out is None else out
         lines = max(1, FEW // x.shape[1])
-        gemm.bias_activation(y, x, b, gemm.ACTIVATIONS[name], lines)
+        gemm.bias_activation(-(-len(x) // lines), True, y, x, b, gemm.ACTIVATIONS[name], lines)
         return y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 from ..kernels.numba_cpu import norm, response_norm
 from .defaults.norm import NormDefaults
@@ -11,6 +12,18 @@ from .tier1 import Buffer
 
 PIECE = 1 << 13  # numbers of a piece of work, in whole rows
 PIECES = 64  # of rows whose sums are kept apart, at most
+
+
+def columns_room(dtype: Any, channels: int) -> tuple[int, Any, Any]:
+    """How many runs of channels there are, and scratch memory for each."""
+    pieces = -(-channels // norm.RUN)
+    return pieces, empty((pieces, 2, norm.RUN), "float64"), empty((pieces, 4, norm.RUN), dtype)
+
+
+def response_room(x: Any, rows: int) -> tuple[int, Any]:
+    """How many strips of columns x has, and scratch memory for each: `rows` of its numbers."""
+    tasks = x.shape[0] * -(-prod(x.shape[2:]) // response_norm.COLUMNS)
+    return tasks, empty((tasks, rows, response_norm.COLUMNS), x.dtype)
 
 
 class NumbaNorm(NormDefaults):
@@ -26,11 +39,12 @@ class NumbaNorm(NormDefaults):
         rest = (mean if w is None else w, mean if b is None else b, w is not None, b is not None)
         small = x.dtype.type(eps)
         if length == 1:
-            shape = n, c
-            norm.batch_norm_columns(y.reshape(shape), mean, var, x.reshape(shape), *rest, small)
+            pieces, *room = columns_room(x.dtype, c)
+            flat = y.reshape(n, c), mean, var, x.reshape(n, c)
+            norm.batch_norm_columns(pieces, True, *flat, *rest, small, *room)
         else:
             planes = n, c, length
-            norm.batch_norm(y.reshape(planes), mean, var, x.reshape(planes), *rest, small)
+            norm.batch_norm(c, True, y.reshape(planes), mean, var, x.reshape(planes), *rest, small)
         return y, mean, var
 
     def batch_norm_grad(
@@ -42,11 +56,12 @@ class NumbaNorm(NormDefaults):
         gx, gw, gb = empty(x.shape, x.dtype), empty((c,), x.dtype), empty((c,), x.dtype)
         rest = (mean if w is None else w, w is not None, mean, var, x.dtype.type(eps))
         if length == 1:
-            flat = (z.reshape(n, c) for z in (g, x))
-            norm.batch_norm_columns_grad(gx.reshape(n, c), gw, gb, *flat, *rest)
+            pieces, *room = columns_room(x.dtype, c)
+            flat = gx.reshape(n, c), gw, gb, g.reshape(n, c), x.reshape(n, c)
+            norm.batch_norm_columns_grad(pieces, True, *flat, *rest, *room)
         else:
             planes = (z.reshape(n, c, length) for z in (g, x))
-            norm.batch_norm_grad(gx.reshape(n, c, length), gw, gb, *planes, *rest)
+            norm.batch_norm_grad(c, True, gx.reshape(n, c, length), gw, gb, *planes, *rest)
         return gx, gw, gb
 
     def layer_norm(
@@ -57,7 +72,8 @@ class NumbaNorm(NormDefaults):
         m, d = x.shape
         y, mean, rstd = empty(x.shape, x.dtype), empty((m,), x.dtype), empty((m,), x.dtype)
         rest = (mean if w is None else w, mean if b is None else b, w is not None, b is not None)
-        norm.layer_norm(y, mean, rstd, x, *rest, x.dtype.type(eps), max(1, PIECE // d))
+        lines = max(1, PIECE // d)
+        norm.layer_norm(-(-m // lines), True, y, mean, rstd, x, *rest, x.dtype.type(eps), lines)
         return y, mean, rstd
 
     def layer_norm_grad(
@@ -70,7 +86,8 @@ class NumbaNorm(NormDefaults):
         lines = max(1, PIECE // d, -(-m // PIECES))
         parts = empty((-(-m // lines), 2, d), x.dtype)
         weights = mean if w is None else w
-        norm.layer_norm_grad(gx, parts, g, x, weights, w is not None, mean, rstd, lines)
+        given = gx, parts, g, x, weights, w is not None, mean, rstd, lines
+        norm.layer_norm_grad(len(parts), True, *given)
         norm.add_pieces(gw, gb, parts)
         return gx, gw, gb
 
@@ -81,7 +98,9 @@ class NumbaNorm(NormDefaults):
             return super().local_response_norm(x, size, alpha, beta, k)
         y, s = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
         numbers = (x.dtype.type(number) for number in (alpha, beta, k))
-        response_norm.forward(*(z.reshape(*x.shape[:2], -1) for z in (y, s, x)), size, *numbers)
+        tasks, room = response_room(x, 1)
+        planes = (z.reshape(*x.shape[:2], -1) for z in (y, s, x))
+        response_norm.forward(tasks, True, *planes, room, size, *numbers)
         return y, s
 
     def local_response_norm_grad(
@@ -98,5 +117,7 @@ class NumbaNorm(NormDefaults):
             return super().local_response_norm_grad(g, x, s, size, alpha, beta, out)
         gx = empty(x.shape, x.dtype) if out is None else out
         planes = (z.reshape(*x.shape[:2], -1) for z in (gx, g, x, s))
-        response_norm.backward(*planes, size, x.dtype.type(alpha), x.dtype.type(beta))
+        tasks, room = response_room(x, x.shape[1] + 1)
+        numbers = x.dtype.type(alpha), x.dtype.type(beta)
+        response_norm.backward(tasks, True, *planes, room, size, *numbers)
         return gx

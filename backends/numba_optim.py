@@ -15,6 +15,11 @@ from .tier1 import Buffer
 FEW = 1 << 15  # numbers that one thread changes as fast as two
 
 
+def chunks(x: Any) -> tuple[int, bool]:
+    """How many chunks x has, and whether they are worth several threads."""
+    return -(-x.size // optim.CHUNK), x.size > FEW
+
+
 class NumbaOptim(OptimManyDefaults):
     """Overrides of the commonest steps."""
 
@@ -30,9 +35,9 @@ class NumbaOptim(OptimManyDefaults):
         nesterov: bool,
     ) -> None:
         moving, T = v is not None, p.dtype.type
-        run = optim.sgd_few if p.size <= FEW else optim.sgd
         flat = p.reshape(-1), g.reshape(-1), (p if v is None else v).reshape(-1)
-        run(*flat, moving, nesterov, T(lr), T(momentum), T(1.0 - dampening), T(weight_decay))
+        numbers = T(lr), T(momentum), T(1.0 - dampening), T(weight_decay)
+        optim.sgd(*chunks(p), *flat, moving, nesterov, *numbers)
 
     def adam_step(
         self,
@@ -74,18 +79,15 @@ class NumbaOptim(OptimManyDefaults):
             self._adam(p, g, m, v, numbers)
 
     def _adam(self, p: Buffer, g: Buffer, m: Buffer, v: Buffer, numbers: Any) -> None:
-        run = optim.adam_few if p.size <= FEW else optim.adam
-        run(p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1), *numbers)
+        flat = p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1)
+        optim.adam(*chunks(p), *flat, *numbers)
 
     def sum_squares(self, xs: list[Buffer]) -> Buffer:
         sums = np.empty(len(xs))
         for i, x in enumerate(xs):
-            flat = x.reshape(-1)
-            if x.size <= FEW:
-                sums[i] = optim.squares_few(flat)
-                continue
-            parts = np.empty(-(-x.size // optim.CHUNK))
-            optim.squares(parts, flat)
+            count, threads = chunks(x)
+            parts = np.empty(count)
+            optim.squares(count, threads, parts, x.reshape(-1))
             sums[i] = optim.total(parts)
         y = empty((), xs[0].dtype)
         y[()] = optim.total(sums)

@@ -26,6 +26,16 @@ def pool_plan(
     return pool.Pool._make(sizes), (*x[:2], *counts)
 
 
+def pieces(planes: int, size: int) -> int:
+    """How many pieces of work planes of a size are."""
+    return -(-planes // max(1, pool.PIECE // size))
+
+
+def share(plan: pool.Pool) -> tuple[int, bool]:
+    """How kernels are called that share the planes of a plan."""
+    return pieces(plan.planes, plan.height * plan.width), True
+
+
 class NumbaPool(PoolDefaults):
     """Overrides of pooling."""
 
@@ -37,10 +47,10 @@ class NumbaPool(PoolDefaults):
         plan, shape = pool_plan(x.shape, kernel, stride, padding, dilation)
         y, positions = empty(shape, x.dtype), empty(shape, "int64")
         flat = y.reshape(-1), positions.reshape(-1), x.reshape(-1)
-        if x.dtype.kind == "f" and plan.stride_w <= 2:
-            pool.max_pool_vector(*flat, plan)
-        else:
-            pool.max_pool(*flat, x.dtype.type(LOWEST[str(x.dtype)]), plan)
+        lowest = x.dtype.type(LOWEST[str(x.dtype)])
+        vectors = x.dtype.kind == "f" and plan.stride_w <= 2
+        run = pool.max_pool_vector if vectors else pool.max_pool
+        run(*share(plan), *flat, lowest, plan)
         return y, positions
 
     def max_pool_grad(
@@ -51,7 +61,8 @@ class NumbaPool(PoolDefaults):
         if g.size == 0 or not pool.within(flat, size):
             return super().max_pool_grad(g, positions, x_shape, out)
         gx = empty(x_shape, g.dtype) if out is None else out
-        pool.scatter(gx.reshape(-1), g.reshape(-1), flat, g.size // planes, size)
+        given = gx.reshape(-1), g.reshape(-1), flat, g.size // planes, size
+        pool.scatter(pieces(planes, size), True, *given)
         return gx
 
     def max_pool_pick(self, x: Buffer, positions: Buffer, out: Buffer = None) -> Buffer:
@@ -60,7 +71,8 @@ class NumbaPool(PoolDefaults):
         if flat.size == 0 or not pool.within(flat, size):
             return super().max_pool_pick(x, positions, out)
         y = empty(positions.shape, x.dtype) if out is None else out
-        pool.pick(y.reshape(-1), x.reshape(-1), flat, flat.size // planes, size)
+        given = y.reshape(-1), x.reshape(-1), flat, flat.size // planes, size
+        pool.pick(pieces(planes, size), True, *given)
         return y
 
     def sum_pool(
@@ -77,7 +89,7 @@ class NumbaPool(PoolDefaults):
         plan, shape = pool_plan(x.shape, kernel, stride, padding, (1,) * len(kernel))
         y = empty(shape, x.dtype) if out is None else out
         factor: Any = x.dtype.type(scale)
-        pool.sum_pool(y.reshape(-1), x.reshape(-1), factor, plan)
+        pool.sum_pool(*share(plan), y.reshape(-1), x.reshape(-1), factor, plan)
         return y
 
     def sum_pool_grad(
@@ -95,5 +107,5 @@ class NumbaPool(PoolDefaults):
         plan, _ = pool_plan(x_shape, kernel, stride, padding, (1,) * len(kernel))
         gx = empty(x_shape, g.dtype) if out is None else out
         factor: Any = g.dtype.type(scale)
-        pool.sum_pool_grad(gx.reshape(-1), g.reshape(-1), factor, plan)
+        pool.sum_pool_grad(*share(plan), gx.reshape(-1), g.reshape(-1), factor, plan)
         return gx

@@ -23,13 +23,18 @@ def scratch(w: Any, depth: int, across: int) -> Any:
     return empty(((-(-across // width) + 1) * width * (depth + VECTOR),), w.dtype)
 
 
+def pieces(x: Any) -> int:
+    """How many pieces of work the rows of x (n, units) are."""
+    return int(-(-len(x) // max(1, recurrent.PIECE // x.shape[1])))
+
+
 class NumbaRecurrent(SequenceDefaults):
     """Overrides of the cells, and of layers that have steps, rows and units."""
 
     def lstm_cell(self, gates: Buffer, c: Buffer) -> tuple[Buffer, Buffer, Buffer]:
         h2, c2, act = (empty(x.shape, x.dtype) for x in (c, c, gates))
         if c.size:
-            recurrent.lstm(h2, c2, act, gates, c)
+            recurrent.lstm(pieces(c), True, h2, c2, act, gates, c)
         return h2, c2, act
 
     def lstm_cell_grad(
@@ -37,20 +42,20 @@ class NumbaRecurrent(SequenceDefaults):
     ) -> tuple[Buffer, Buffer]:
         ggates, gc = empty(act.shape, act.dtype), empty(c.shape, c.dtype)
         if c.size:
-            recurrent.lstm_grad(ggates, gc, gh, gc2, act, c, c2)
+            recurrent.lstm_grad(pieces(c), True, ggates, gc, gh, gc2, act, c, c2)
         return ggates, gc
 
     def gru_cell(self, gi: Buffer, gh: Buffer, h: Buffer) -> tuple[Buffer, Buffer]:
         h2, act = empty(h.shape, h.dtype), empty((h.shape[0], 4 * h.shape[1]), h.dtype)
         if h.size:
-            recurrent.gru(h2, act, gi, gh, h)
+            recurrent.gru(pieces(h), True, h2, act, gi, gh, h)
         return h2, act
 
     def gru_cell_grad(self, g: Buffer, act: Buffer, h: Buffer) -> tuple[Buffer, Buffer, Buffer]:
         shape = (h.shape[0], 3 * h.shape[1])
         ggi, ggh, gh = empty(shape, h.dtype), empty(shape, h.dtype), empty(h.shape, h.dtype)
         if h.size:
-            recurrent.gru_grad(ggi, ggh, gh, g, act, h)
+            recurrent.gru_grad(pieces(h), True, ggi, ggh, gh, g, act, h)
         return ggi, ggh, gh
 
     def rnn(self, a: Buffer, w: Buffer, h0: Buffer, name: str) -> Buffer:

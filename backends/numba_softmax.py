@@ -13,6 +13,12 @@ from .tier1 import Buffer, Shape
 FEW = 1 << 12  # numbers that one thread has done before a second one would be awake
 
 
+def share(x: Any, length: int) -> tuple[int, bool]:
+    """How many pieces of work rows of a length are, and whether it is worth several threads."""
+    each = max(1, rows.PIECE // length)
+    return -(-x.size // (each * length)), x.size > FEW
+
+
 def lines(shape: Shape, axis: int) -> Shape | None:
     """(rows, length) of an axis that is the last but for ones; None if it is not, or is empty."""
     if prod(shape) == 0 or prod(shape[axis + 1 :]) != 1:
@@ -28,7 +34,7 @@ class NumbaSoftmax(SoftmaxDefaults):
         if shape is None:
             return super().softmax(x, axis, out)
         y = empty(x.shape, x.dtype) if out is None else out
-        rows.softmax(y.reshape(shape), x.reshape(shape))
+        rows.softmax(*share(x, shape[1]), y.reshape(shape), x.reshape(shape))
         return y
 
     def softmax_grad(self, g: Buffer, y: Buffer, axis: int, out: Buffer = None) -> Buffer:
@@ -36,7 +42,9 @@ class NumbaSoftmax(SoftmaxDefaults):
         if shape is None:
             return super().softmax_grad(g, y, axis, out)
         gx = empty(y.shape, y.dtype) if out is None else out
-        rows.softmax_grad(gx.reshape(shape), g.reshape(shape), y.reshape(shape))
+        rows.softmax_grad(
+            *share(g, shape[1]), gx.reshape(shape), g.reshape(shape), y.reshape(shape)
+        )
         return gx
 
     def log_softmax(self, x: Buffer, axis: int, out: Buffer = None) -> Buffer:
@@ -44,7 +52,7 @@ class NumbaSoftmax(SoftmaxDefaults):
         if shape is None:
             return super().log_softmax(x, axis, out)
         y = empty(x.shape, x.dtype) if out is None else out
-        rows.log_softmax(y.reshape(shape), x.reshape(shape))
+        rows.log_softmax(*share(x, shape[1]), y.reshape(shape), x.reshape(shape))
         return y
 
     def log_softmax_grad(self, g: Buffer, y: Buffer, axis: int, out: Buffer = None) -> Buffer:
@@ -52,7 +60,9 @@ class NumbaSoftmax(SoftmaxDefaults):
         if shape is None:
             return super().log_softmax_grad(g, y, axis, out)
         gx = empty(y.shape, y.dtype) if out is None else out
-        rows.log_softmax_grad(gx.reshape(shape), g.reshape(shape), y.reshape(shape))
+        rows.log_softmax_grad(
+            *share(g, shape[1]), gx.reshape(shape), g.reshape(shape), y.reshape(shape)
+        )
         return gx
 
     def cross_entropy(self, x: Buffer, labels: Buffer, ignore: int = -100) -> tuple[Buffer, Buffer]:
@@ -60,8 +70,7 @@ class NumbaSoftmax(SoftmaxDefaults):
             return super().cross_entropy(x, labels, ignore)
         check_labels(labels, x.shape[1], ignore)
         losses, p = empty(labels.shape, x.dtype), empty(x.shape, x.dtype)
-        run = rows.cross_entropy if x.size > FEW else rows.cross_entropy_few
-        run(losses, p, x, labels, ignore)
+        rows.cross_entropy(*share(x, x.shape[1]), losses, p, x, labels, ignore)
         return losses, p
 
     def cross_entropy_grad(
@@ -94,9 +103,8 @@ class NumbaSoftmax(SoftmaxDefaults):
         gx = empty(p.shape, p.dtype) if out is None else out
         check_labels(labels, p.shape[1], ignore)
         if p.size:
-            few = p.size <= FEW
-            run = rows.cross_entropy_grad_few if few else rows.cross_entropy_grad
-            run(gx, g, step, p.dtype.type(count), p, labels, ignore)
+            given = gx, g, step, p.dtype.type(count), p, labels, ignore
+            rows.cross_entropy_grad(*share(p, p.shape[1]), *given)
         return gx
 
 

@@ -16,6 +16,8 @@ if etude.backends.available()["numba"] is not None:
 
 import numba
 
+from etude.kernels.numba_cpu import launch, toolchain
+
 ENGINE = etude.backends.get("numba")
 ORACLE = etude.backends.get("numpy")
 ERROR = {"float32": 2e-5, "float64": 1e-12}  # of the largest value
@@ -29,6 +31,36 @@ def close(got: Any, expected: Any) -> None:
     size = float(np.abs(expected).max(initial=1.0))
     assert got.shape == expected.shape
     np.testing.assert_allclose(got / size, expected / size, 0, ERROR[str(expected.dtype)])
+
+
+# how work is shared -------------------------------------------------------------------------------
+@toolchain.device
+def inner(x: Any, factor: Any) -> Any:
+    return x * factor
+
+
+@launch.shared
+def multiplied(row: Any, out: Any, x: Any, sizes: Any, factor: Any) -> None:
+    """out[row] = factor x[row] + row, x (rows, columns); sizes = (rows, columns)."""
+    for j in range(sizes[1]):
+        out[row, j] = inner(x[row, j], factor) + row
+
+
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize("rows", [0, 1, 2, 301])
+def test_a_shared_body_runs_once_for_each_index(rows: int, threads: bool) -> None:
+    x = draw(rows, 7)
+    out = np.full_like(x, np.nan)
+    multiplied(rows, threads, out, x, x.shape, np.float32(2))  # exact, so rounded once at most
+    np.testing.assert_array_equal(out, x * np.float32(2) + np.arange(rows, dtype="f")[:, None])
+
+
+def test_shared_bodies_keep_their_names_and_types() -> None:
+    assert multiplied.py_func.__name__ == "multiplied"
+    assert "factor x[row]" in multiplied.__doc__
+    wide = np.ones((2, 3))
+    multiplied(2, True, wide, wide, wide.shape, 2.0)
+    assert wide.tolist() == [[2.0] * 3, [3.0] * 3]
 
 
 PRODUCTS = [(1, 1000, 1300), (8, 400, 3000), (15, 33, 17), (130, 391, 257), (501, 1031, 530)]

@@ -27,8 +27,6 @@ that three channels (AlexNet's first layer, s = 4) are 48 rows and fill the tile
 
 from __future__ import annotations
 
-from numba import prange
-
 from .conv_window import (
     SLACK,
     bands_of,
@@ -40,9 +38,10 @@ from .conv_window import (
     strips_of,
 )
 from .gemm_block import strip_height, strip_width
-from .gemm_micro import copy_transposed, threads_now
+from .gemm_micro import copy_transposed
 from .gemm_vector import VECTOR
-from .toolchain import device, kernel, parallel
+from .launch import shared
+from .toolchain import device, kernel
 
 
 @kernel
@@ -128,23 +127,21 @@ def place_rows(y, sums, bias, biased, at, first, rows, count, w):
             to += w.across
 
 
-@parallel
-def forward(y, x, packed, bias, biased, table, w, room):
-    """y (images, groups * outputs, down, across), all flat; a room (threads, n) for each thread."""
-    workers = threads_now()
-    for worker in prange(workers):
-        start, end = share(w.images * w.groups * bands_of(w), worker, workers)
-        direct = w.line == w.across
-        for some in range(start, end, w.together):
-            last = min(end, some + w.together)
-            products(room[worker], y, direct, x, packed, table, some, last, w)
-            for task in range(some, last):
-                at, first, rows, count = band_of(task, w)
-                if not direct:
-                    sums = parts_of(room[worker], task - some, w)[1]
-                    place_rows(y, sums, bias, biased, at, first, rows, count, w)
-                elif biased:
-                    add_bias(y, bias, at, first, rows, w)
+@shared
+def forward(worker, workers, y, x, packed, bias, biased, table, w, room):
+    """y (images, groups * outputs, down, across), all flat; room (workers, n)."""
+    start, end = share(w.images * w.groups * bands_of(w), worker, workers)
+    direct = w.line == w.across
+    for some in range(start, end, w.together):
+        last = min(end, some + w.together)
+        products(room[worker], y, direct, x, packed, table, some, last, w)
+        for task in range(some, last):
+            at, first, rows, count = band_of(task, w)
+            if not direct:
+                sums = parts_of(room[worker], task - some, w)[1]
+                place_rows(y, sums, bias, biased, at, first, rows, count, w)
+            elif biased:
+                add_bias(y, bias, at, first, rows, w)
 
 
 @device
@@ -169,22 +166,20 @@ def place_classes(gx, sums, classes, height, width, at, first, rows, count, w):
                         gx[to + j * s_w] = line[j]
 
 
-@parallel
-def input_grad(gx, g, packed, table, w, room, classes, height, width):
+@shared
+def input_grad(worker, workers, gx, g, packed, table, w, room, classes, height, width):
     """gx (images, channels, height, width), flat; classes = (s_h, s_w, q_h, q_w)."""
-    workers = threads_now()
-    for worker in prange(workers):
-        start, end = share(w.images * w.groups * bands_of(w), worker, workers)
-        direct = w.line == w.across and classes == (1, 1, 0, 0)
-        for some in range(start, end, w.together):
-            last = min(end, some + w.together)
-            products(room[worker], gx, direct, g, packed, table, some, last, w)
-            if direct:
-                continue
-            for task in range(some, last):
-                at, first, rows, count = band_of(task, w)
-                sums = parts_of(room[worker], task - some, w)[1]
-                place_classes(gx, sums, classes, height, width, at, first, rows, count, w)
+    start, end = share(w.images * w.groups * bands_of(w), worker, workers)
+    direct = w.line == w.across and classes == (1, 1, 0, 0)
+    for some in range(start, end, w.together):
+        last = min(end, some + w.together)
+        products(room[worker], gx, direct, g, packed, table, some, last, w)
+        if direct:
+            continue
+        for task in range(some, last):
+            at, first, rows, count = band_of(task, w)
+            sums = parts_of(room[worker], task - some, w)[1]
+            place_classes(gx, sums, classes, height, width, at, first, rows, count, w)
 
 
 @device
@@ -215,8 +210,8 @@ def turned_fast(packed, to, weights, source, m, rows, narrow, taps):
         )  # fmt: skip
 
 
-@parallel
-def pack_turned(packed, weights, w, classes, sizes):
+@shared
+def pack_turned(task, packed, weights, w, classes, sizes):
     """Weights (groups, o, c, kernel) as strips of rows (c, a, b), with depth (o, tap).
 
     Row (c, a, b) and tap (u, v) hold element (a + u s_h, b + v s_w) of the kernel, or 0. A block of
@@ -224,19 +219,18 @@ def pack_turned(packed, weights, w, classes, sizes):
     """
     taps = sizes[2] * sizes[3]
     each, inner, strips = w.block // taps, w.depth // taps, strips_of(w)
+    narrow, step = strip_width(packed.itemsize), strip_height(w.outputs)
     blocks = (inner + each - 1) // each
-    for task in prange(w.groups * blocks * strips):
-        narrow, step = strip_width(packed.itemsize), strip_height(w.outputs)
-        strip, q, group = task % strips, task // strips % blocks, task // strips // blocks
-        count = min(each, inner - q * each)
-        m = strip * step
-        rows = min(step, w.outputs - m)
-        to = (group * blocks + q) * packed_block(packed.itemsize, w) + strip * narrow * count * taps
-        per_o = w.outputs // (classes[0] * classes[1]) * sizes[0] * sizes[1]
-        fast = classes[0] * classes[1] == 1
-        for o in range(count):
-            source, here = (group * inner + q * each + o) * per_o, to + o * taps * narrow
-            if fast and (count - o - 1) * taps >= narrow:  # it writes up to a block behind
-                turned_fast(packed, here, weights, source, m, rows, narrow, taps)
-            else:
-                turned(packed, here, weights, source, m, rows, narrow, classes, sizes)
+    strip, q, group = task % strips, task // strips % blocks, task // strips // blocks
+    count = min(each, inner - q * each)
+    m = strip * step
+    rows = min(step, w.outputs - m)
+    to = (group * blocks + q) * packed_block(packed.itemsize, w) + strip * narrow * count * taps
+    per_o = w.outputs // (classes[0] * classes[1]) * sizes[0] * sizes[1]
+    fast = classes[0] * classes[1] == 1
+    for o in range(count):
+        source, here = (group * inner + q * each + o) * per_o, to + o * taps * narrow
+        if fast and (count - o - 1) * taps >= narrow:  # it writes up to a block behind
+            turned_fast(packed, here, weights, source, m, rows, narrow, taps)
+        else:
+            turned(packed, here, weights, source, m, rows, narrow, classes, sizes)

@@ -22,15 +22,16 @@ shapes alone.
 
 from __future__ import annotations
 
-from numba import prange
-
 from .conv import share
 from .conv_micro import turned_at
 from .conv_window import SLACK, plane_of, spread
 from .gemm_block import pack_strips, panel_width, strip_height, strip_width
-from .gemm_micro import threads_now, tile
+from .gemm_micro import tile
 from .gemm_vector import VECTOR
-from .toolchain import device, parallel
+from .launch import shared
+from .toolchain import device
+
+PIECE = 1 << 12  # numbers that one thread adds up at a time
 
 
 @device
@@ -96,34 +97,32 @@ def one_image(out, x, g, table, image, channel, w, rows, room, fresh):
                 add_product(out, column, strips, panel, columns, count * w.across, new, w)
 
 
-@parallel
-def weight_grad(parts, x, g, table, w, block, rows, room):
+@shared
+def weight_grad(worker, workers, parts, x, g, table, w, block, rows, room):
     """parts[chunk] = the gradient (groups * outputs, depth), flat, over one chunk of the images.
 
     block: channels at a time; rows: of positions, whose products are summed at a time.
     """
-    workers, chunks = threads_now(), parts.shape[0]
+    chunks = parts.shape[0]
     blocks = (w.channels + block - 1) // block
-    for worker in prange(workers):
-        start, end = share(chunks * w.groups * blocks, worker, workers)
-        for task in range(start, end):
-            q, group, chunk = task % blocks, task // blocks % w.groups, task // blocks // w.groups
-            channel = (q * block, min(block, w.channels - q * block))
-            out = parts[chunk, group * w.outputs * w.depth :]
-            first, last = share(w.images, chunk, chunks)
-            for n in range(first, last):
-                image = n * w.groups + group
-                one_image(out, x, g, table, image, channel, w, rows, room[worker], n == first)
+    start, end = share(chunks * w.groups * blocks, worker, workers)
+    for task in range(start, end):
+        q, group, chunk = task % blocks, task // blocks % w.groups, task // blocks // w.groups
+        channel = (q * block, min(block, w.channels - q * block))
+        out = parts[chunk, group * w.outputs * w.depth :]
+        first, last = share(w.images, chunk, chunks)
+        for n in range(first, last):
+            image = n * w.groups + group
+            one_image(out, x, g, table, image, channel, w, rows, room[worker], n == first)
 
 
-@parallel
-def add_parts(out, parts):
+@shared
+def add_parts(piece, out, parts):
     """out = the sum of the parts, in order."""
-    for piece in prange((out.size + 4095) // 4096):
-        first = piece * 4096
-        last = min(out.size, first + 4096)
+    first = piece * PIECE
+    last = min(out.size, first + PIECE)
+    for j in range(first, last):
+        out[j] = parts[0, j]
+    for q in range(1, parts.shape[0]):
         for j in range(first, last):
-            out[j] = parts[0, j]
-        for q in range(1, parts.shape[0]):
-            for j in range(first, last):
-                out[j] += parts[q, j]
+            out[j] += parts[q, j]

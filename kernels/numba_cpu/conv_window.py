@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import prange
-
 from .conv_micro import tile_at
 from .gemm_block import pack_strips, panel_width, strip_height, strip_width
 from .gemm_micro import MR
-from .toolchain import device, parallel
+from .launch import shared
+from .toolchain import device
 
 SLACK = 1 << 10  # numbers behind each part of a room: whole vectors are read and written
 STRIPS = 1 << 19  # bytes of packed weights that all panels use before the next are fetched
@@ -103,22 +102,21 @@ def packed_block(size, w):
     return (strips_of(w) * w.block + 16) * strip_width(size)
 
 
-@parallel
-def pack_weights(packed, weights, w):
-    """Weights (groups, outputs, depth) in strips, a block of the depth after the other."""
-    blocks = (w.depth + w.block - 1) // w.block
-    for task in prange(w.groups * blocks):
-        size = packed.itemsize
-        group, first = task // blocks, task % blocks * w.block
-        source = weights.ctypes.data + (group * w.outputs * w.depth + first) * size
-        target = packed.ctypes.data + task * packed_block(size, w) * size
-        count = min(w.block, w.depth - first)
-        pack_strips(packed.dtype, size, source, w.depth, 1, w.outputs, count, target)
-
-
 @device
 def blocks_of(w):
     return (w.depth + w.block - 1) // w.block
+
+
+@shared
+def pack_weights(task, packed, weights, w):
+    """Weights (groups, outputs, depth) in strips, a block of the depth after the other."""
+    blocks = blocks_of(w)
+    size = packed.itemsize
+    group, first = task // blocks, task % blocks * w.block
+    source = weights.ctypes.data + (group * w.outputs * w.depth + first) * size
+    target = packed.ctypes.data + task * packed_block(size, w) * size
+    count = min(w.block, w.depth - first)
+    pack_strips(packed.dtype, size, source, w.depth, 1, w.outputs, count, target)
 
 
 @device

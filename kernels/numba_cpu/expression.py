@@ -16,10 +16,9 @@ The plan is laid out as kernels/c/expression_inner.h tells; backends/expression_
 from __future__ import annotations
 
 import numpy as np
-from numba import prange, types
 
-from .launch import BOTH, NUMBER_LEFT, NUMBER_RIGHT, address, call, put, take, task
-from .toolchain import device, kernel, parallel, wide
+from .launch import BOTH, NUMBER_LEFT, NUMBER_RIGHT, address, call, put, take, take_turns, task
+from .toolchain import device, kernel, wide
 
 SIZE, N, AXES, BLOCK, _, INPUTS, STEPS, RESULTS, CONSTANTS, REGISTERS, ROOM, SLOTS = range(12)
 HEADER = 17  # words, the last five of reductions, which are not done here
@@ -156,17 +155,14 @@ def _units(plan, movers, buffers, begin, end):
     return at[0] + shape[0] + registers[0]
 
 
-@parallel
-def _chunks(plan, movers, buffers, units, each):
-    for chunk in prange((units + each - 1) // each):
-        first = types.int64(chunk) * each
-        _units(plan, movers, buffers, first, min(units, first + each))
+@device
+def _chunk(chunk, plan, movers, buffers, units, each):
+    first = chunk * each
+    _units(plan, movers, buffers, first, min(units, first + each))
 
 
 @kernel
 def run(plan, movers, buffers, units, each):
     """All blocks, `each` at once; buffers: the addresses of results, then of inputs."""
-    if each >= units:
-        _units(plan, movers, buffers, 0, units)
-    else:
-        _chunks(plan, movers, buffers, units, each)
+    chunks = (units + each - 1) // each
+    take_turns(_chunk, chunks, chunks > 1, (plan, movers, buffers, units, each))

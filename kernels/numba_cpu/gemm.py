@@ -23,11 +23,10 @@ bit for any number of threads.
 
 from __future__ import annotations
 
-from numba import prange
-
 from .gemm_block import KC, ROOM, block, panel_width
 from .gemm_micro import MR, threads_now
-from .toolchain import device, kernel, parallel
+from .launch import shared, take_turns
+from .toolchain import device, kernel
 from .vmath_typed import gelu, sigmoid, tanh
 
 SMALL = 1 << 19  # multiply-adds that one thread does as fast as two
@@ -46,22 +45,22 @@ def naive(c, a, b):
                 c[i, j] += a[i, l] * b[l, j]
 
 
-@parallel
-def rows(c, a, b, starts, m, n, k, a_row, a_col, b_row, b_col):
+@shared
+def rows(line, c, a, b, starts, m, n, k, a_row, a_col, b_row, b_col):
     """Rung 2, for numbers of any type: c[p] += a[p][i, l] * a whole row of b[p].
 
     Flat arrays and strides as in `batch`. For bool, + and * are `or` and `and`.
     """
-    for line in prange(starts.shape[1] * m):
-        p, i = line // m, line % m
-        at = starts[0, p] + i * a_row
-        out = c[line * n : line * n + n]
-        out[:] = 0
-        for l in range(k):  # noqa: E741
-            x = a[at + l * a_col]
-            start = starts[1, p] + l * b_row
-            for j in range(n):
-                out[j] += x * b[start + j * b_col]
+    p, i = line // m, line % m
+    at = starts[0, p] + i * a_row
+    out = c[line * n : line * n + n]
+    for j in range(n):
+        out[j] = 0
+    for l in range(k):  # noqa: E741
+        x = a[at + l * a_col]
+        start = starts[1, p] + l * b_row
+        for j in range(n):
+            out[j] += x * b[start + j * b_col]
 
 
 # how the work is cut ------------------------------------------------------------------------------
@@ -122,24 +121,25 @@ def part(c, a, b, transpose_a, transpose_b, i, i_end, j, j_end, room):
 
 
 # the kernels: one matrix --------------------------------------------------------------------------
+@device
+def band_part(task, c, a, b, transpose_a, transpose_b, room, down, across):
+    m, n = c.shape
+    i, i_end = band(m, down, task // across, 1)
+    j, j_end = band(n, across, task % across, panel_width(c.itemsize))
+    memory = room.ctypes.data + task * ROOM
+    part(c, a, b, transpose_a, transpose_b, i, i_end, j, j_end, memory)
+
+
 @kernel
-def serial(c, a, b, transpose_a, transpose_b, room):
-    """c (m, n) = a b by one thread; a flag says that an operand is stored transposed."""
+def product(c, a, b, transpose_a, transpose_b, room):
+    """c (m, n) = a b, a band to each thread; a flag says that an operand is stored transposed."""
     m, n = c.shape
-    part(c, a, b, transpose_a, transpose_b, 0, m, 0, n, room.ctypes.data)
-
-
-@parallel
-def threads(c, a, b, transpose_a, transpose_b, room):
-    """As `serial`, a band of c to each thread."""
-    m, n = c.shape
-    width = panel_width(c.itemsize)
-    down, across = cuts(m, n, width, threads_now())
-    for task in prange(down * across):
-        i, i_end = band(m, down, task // across, 1)
-        j, j_end = band(n, across, task % across, panel_width(c.itemsize))
-        memory = room.ctypes.data + task * ROOM
-        part(c, a, b, transpose_a, transpose_b, i, i_end, j, j_end, memory)
+    _, k, _, _ = strides(a, transpose_a)
+    down, across = 1, 1
+    if m * n * k > SMALL:
+        down, across = cuts(m, n, panel_width(c.itemsize), threads_now())
+    given = c, a, b, transpose_a, transpose_b, room, down, across
+    take_turns(band_part, down * across, down * across > 1, given)
 
 
 # with bias and activation -------------------------------------------------------------------------
@@ -164,56 +164,68 @@ def activate(y, b, biased, activation):
             y[j] = gelu(y[j])
 
 
-@parallel
-def linear(y, x, w, b, biased, activation, bands, room):
+@device
+def linear_part(task, y, x, w, b, biased, activation, room, down, across):
+    m, n = y.shape
+    i, i_end = band(m, down, task // across, 1)
+    j, j_end = band(n, across, task % across, panel_width(y.itemsize))
+    part(y, x, w, False, True, i, i_end, j, j_end, room.ctypes.data + task * ROOM)
+    for row in range(i, i_end):
+        activate(y[row, j:j_end], b[j:j_end], biased, activation)
+
+
+@kernel
+def linear(y, x, w, b, biased, activation, room):
     """y (m, n) = f(x w^T + b), w (n, k), in one region: each thread finishes what it computed."""
     m, n = y.shape
     down, across = 1, 1
-    if bands:
+    if m * n * x.shape[1] > SMALL:
         down, across = cuts(m, n, panel_width(y.itemsize), threads_now())
-    for task in prange(down * across):
-        i, i_end = band(m, down, task // across, 1)
-        j, j_end = band(n, across, task % across, panel_width(y.itemsize))
-        part(y, x, w, False, True, i, i_end, j, j_end, room.ctypes.data + task * ROOM)
-        for row in range(i, i_end):
-            activate(y[row, j:j_end], b[j:j_end], biased, activation)
+    given = y, x, w, b, biased, activation, room, down, across
+    take_turns(linear_part, down * across, down * across > 1, given)
 
 
-@parallel
-def bias_activation(y, x, b, activation, lines):
+@shared
+def bias_activation(piece, y, x, b, activation, lines):
     """y = f(x + b), x (m, n), `lines` rows to a piece of work."""
     m = x.shape[0]
-    for piece in prange((m + lines - 1) // lines):
-        for i in range(piece * lines, min(m, (piece + 1) * lines)):
-            for j in range(x.shape[1]):
-                y[i, j] = x[i, j] + b[j]
-            activate(y[i], b, False, activation)
+    for i in range(piece * lines, min(m, (piece + 1) * lines)):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j] + b[j]
+        activate(y[i], b, False, activation)
 
 
 # many matrices ------------------------------------------------------------------------------------
-@parallel
-def batch(c, a, b, starts, m, n, k, a_row, a_col, b_row, b_col, room):
+@device
+def batch_part(task, c, a, b, starts, sizes, room, groups, down, across):
+    m, n, k, a_row, a_col, b_row, b_col = sizes
+    size = c.itemsize
+    group, at = task // (down * across), task % (down * across)
+    first, last = band(starts.shape[1], groups, group, 1)
+    i, i_end = band(m, down, at // across, 1)
+    j, j_end = band(n, across, at % across, panel_width(size))
+    for p in range(first, last):
+        block(
+            c.dtype,
+            a.ctypes.data + (starts[0, p] + i * a_row) * size, a_row, a_col,
+            b.ctypes.data + (starts[1, p] + j * b_col) * size, b_row, b_col,
+            c.ctypes.data + ((p * m + i) * n + j) * size, n,
+            i_end - i, j_end - j, k, depth_of(m, n, k, b_col), room.ctypes.data + task * ROOM,
+        )  # fmt: skip
+
+
+@kernel
+def batch(c, a, b, starts, sizes, room):
     """c[p] = a[p] b[p], all flat; the operands of p begin at starts[:, p].
 
-    Whole matrices to each thread, or bands of each to all threads if there are few.
+    sizes = (m, n, k) and the strides of rows and columns of a and of b. Whole matrices to each
+    thread, or bands of each to all threads if there are few.
     """
-    kc, count = depth_of(m, n, k, b_col), starts.shape[1]
-    now = threads_now()
+    count, now = starts.shape[1], threads_now()
     down, across = 1, 1
     if count < now:
-        down, across = cuts(m, n, panel_width(c.itemsize), now)
+        down, across = cuts(sizes[0], sizes[1], panel_width(c.itemsize), now)
     groups = min(count, now // (down * across))
-    for task in prange(groups * down * across):
-        size = c.itemsize
-        group, at = task // (down * across), task % (down * across)
-        first, last = band(count, groups, group, 1)
-        i, i_end = band(m, down, at // across, 1)
-        j, j_end = band(n, across, at % across, panel_width(size))
-        for p in range(first, last):
-            block(
-                c.dtype,
-                a.ctypes.data + (starts[0, p] + i * a_row) * size, a_row, a_col,
-                b.ctypes.data + (starts[1, p] + j * b_col) * size, b_row, b_col,
-                c.ctypes.data + ((p * m + i) * n + j) * size, n,
-                i_end - i, j_end - j, k, kc, room.ctypes.data + task * ROOM,
-            )  # fmt: skip
+    given = c, a, b, starts, sizes, room, groups, down, across
+    tasks = groups * down * across
+    take_turns(batch_part, tasks, tasks > 1, given)

@@ -291,7 +291,7 @@ def copy_transposed(typingctx, dtype, source, source_row, target, target_row, ro
 
 @intrinsic
 def threads_now(typingctx):
-    """How many threads a `prange` of this caller runs on, in a parallel kernel.
+    """How many threads take turns, in a kernel (launch.py).
 
     `numba.get_num_threads` is a pointer of this process, which cannot be kept on disk.
     """

@@ -5,9 +5,16 @@
 
 A `task` is a small C function of five pointers or numbers and a range: of elements, of rows, of
 tiles. There are a hundred functions and five types, but only this one way to share work: so Numba
-compiles one parallel loop, and tasks that are nothing but their loops, in 0.1 s each. (A kernel
-with a parallel loop of its own takes 0.4 s at least; it is worth that where it is one of a kind,
-as in matrix products.) The call costs 2 ns.
+compiles one parallel loop, and tasks that are nothing but their loops, in 0.1 s each. (A parallel
+loop of its own would cost each of them 0.4 s.) The call costs 2 ns.
+
+A kernel with more arguments is written as the body of its loop, and uses the same one:
+
+    @shared
+    def softmax(piece, y, x): ...                       called softmax(pieces, threads, y, x)
+
+`take_turns` puts the arguments side by side in memory, and the task that it writes takes them from
+there for each turn.
 
 A task for an elementwise function knows lines of elements, and nothing of broadcasting:
 
@@ -19,18 +26,25 @@ that what is written is not what is read next: without that each loop would be c
 `out` being one of the inputs would run the slow version. (It may be one: element i of an input is
 read before element i of `out` is written, and never after.)
 """
+# ruff: noqa: F821 - `body` is filled in by `shared`
 
 from __future__ import annotations
 
+from functools import cache
 from types import FunctionType
 from typing import Any
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import prange, types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from .toolchain import CONTRACT, callback, device, kernel, parallel
+from .toolchain import CONTRACT, callback, device, kernel
 
+INT = ir.IntType(64)
+ONE = ir.Constant(INT, 1)
+SHARE = "etude_share"  # the parallel loop's name for LLVM
 CHUNK = 1 << 14  # elements of one piece of parallel work
 BOTH, NUMBER_LEFT, NUMBER_RIGHT = 0, 1, 2  # the modes: is a or b one number for the whole run?
 TYPES = {
@@ -138,20 +152,125 @@ def _address(x):
 
 
 # threads ------------------------------------------------------------------------------------------
-@parallel
-def _spread(task, a, b, c, d, e, count, each):
+def share_chunks(task, a, b, c, d, e, count, each):
     for chunk in prange((count + each - 1) // each):
         first = types.int64(chunk) * each
         call(task, a, b, c, d, e, first, min(count, first + each))
+
+
+@cache
+def prepare() -> None:
+    """Make the parallel loop known to LLVM: kernels that call it are compiled or loaded later."""
+    signature = types.void(*(types.int64,) * 8)
+    llvm.add_symbol(SHARE, callback(signature, share_chunks, parallel=True))
+
+
+def _share(builder: Any, *values: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [INT] * 8)
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, SHARE), values)
+
+
+@intrinsic
+def share(
+    typingctx: Any,
+    task: Any,
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any,
+    e: Any,
+    count: Any,
+    each: Any,
+) -> Any:
+    """task on 0 ... count - 1 by all threads, `each` at once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _share(builder, *arguments)
+        return context.get_dummy_value()
+
+    return types.void(*(types.int64,) * 8), generate
 
 
 @kernel
 def run(task, a, b, c, d, e, count, each, threads):
     """task on 0 ... count - 1, `each` at once if by several threads; a to e: arrays or numbers."""
     if threads:
-        _spread(task, address(a), address(b), address(c), address(d), address(e), count, each)
+        share(task, address(a), address(b), address(c), address(d), address(e), count, each)
     else:
         call(task, address(a), address(b), address(c), address(d), address(e), 0, count)
+
+
+# kernels that share their work --------------------------------------------------------------------
+def _borrowed(context: Any, builder: Any, value: Any, kind: Any) -> Any:
+    """An array that counts no references: threads would take turns at the counter (10 times)."""
+    if not isinstance(kind, types.Array):
+        return value
+    array = context.make_array(kind)(context, builder, value)
+    array.meminfo = ir.Constant(array.meminfo.type, None)
+    return array._getvalue()
+
+
+def _turns(context: Any, module: Any, compiled: Any, pack: Any) -> Any:
+    """A task in LLVM: compiled(index, *arguments) for each index, the arguments at address a."""
+    kind = ir.FunctionType(ir.VoidType(), [INT] * 7)
+    turns = ir.Function(module, kind, module.get_unique_name("turns"))
+    turns.linkage = "internal"
+    builder = ir.IRBuilder(turns.append_basic_block())
+    place = builder.inttoptr(turns.args[0], context.get_value_type(pack).as_pointer())
+    values = cgutils.unpack_tuple(builder, builder.load(place))
+    values = [_borrowed(context, builder, x, kind) for x, kind in zip(values, pack)]
+    body = context.declare_function(module, compiled.fndesc)
+    context.add_linking_libs([compiled.library])
+    with cgutils.for_range_slice(builder, turns.args[5], turns.args[6], ONE, INT) as (index, _):
+        context.call_conv.call_function(
+            builder, body, compiled.fndesc.restype, compiled.fndesc.argtypes, [index, *values],
+            attrs=("noinline",),
+        )  # fmt: skip
+    builder.ret_void()
+    return turns
+
+
+@intrinsic
+def take_turns(typingctx: Any, body: Any, count: Any, threads: Any, arguments: Any) -> Any:
+    """body(index, *arguments) for index = 0 ... count - 1, in parallel if `threads` is true."""
+    call_type = typingctx.resolve_function_type(body, (types.int64, *arguments), {})
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        compiled = body.dispatcher.overloads[call_type.args]
+        turns = _turns(context, builder.module, compiled, arguments)
+        place = builder.ptrtoint(cgutils.alloca_once_value(builder, values[3]), INT)
+        zero = ir.Constant(INT, 0)
+        with builder.if_else(values[2]) as (several, alone):
+            with several:
+                task = builder.ptrtoint(turns, INT)
+                _share(builder, task, place, *[zero] * 4, values[1], ONE)
+            with alone:
+                builder.call(turns, [place, *[zero] * 5, values[1]])
+        return context.get_dummy_value()
+
+    return types.void(body, types.int64, types.boolean, arguments), generate
+
+
+def _entry(count, threads, *arguments):
+    take_turns(body, count, threads and count > 1, arguments)
+
+
+def shared(body: Any = None, *, fastmath: Any = CONTRACT) -> Any:
+    """A kernel from the body of its loop: body(index, *arguments) for each index, by all threads.
+
+    It is called with (count, threads, *arguments); with threads=False one thread takes all turns.
+    """
+    if body is None:
+        return lambda function: shared(function, fastmath=fastmath)
+    source = body.__code__
+    code = _entry.__code__.replace(
+        co_name=source.co_name, co_filename=source.co_filename,
+        co_firstlineno=source.co_firstlineno,
+    )  # fmt: skip
+    names = {"body": device(body, fastmath=fastmath), "take_turns": take_turns}
+    entry = FunctionType(code, {**names, "__name__": body.__module__})
+    entry.__qualname__, entry.__doc__ = body.__qualname__, body.__doc__
+    return kernel(entry)
 
 
 # elementwise --------------------------------------------------------------------------------------
@@ -160,7 +279,7 @@ def _line(task, out, a, b, mode, n, few):
     if n <= few:
         call(task, out, a, b, mode, 0, 0, n)
     else:
-        _spread(task, out, a, b, mode, 0, n, CHUNK)
+        share(task, out, a, b, mode, 0, n, CHUNK)
 
 
 @kernel
@@ -204,20 +323,17 @@ def _rows(task, out, a, b, out_step, step, plan, mode, first, last):
         call(task, out + row * n * out_step, a + i * step, b + j * step, mode, 0, 0, n)
 
 
-@parallel
-def _row_chunks(task, out, a, b, out_step, step, plan, mode, rows, each):
-    for chunk in prange((rows + each - 1) // each):
-        first = types.int64(chunk) * each
-        _rows(task, out, a, b, out_step, step, plan, mode, first, min(rows, first + each))
+@device
+def _row_chunk(chunk, task, out, a, b, out_step, step, plan, mode, rows, each):
+    first = chunk * each
+    _rows(task, out, a, b, out_step, step, plan, mode, first, min(rows, first + each))
 
 
 @kernel
 def binary_runs(task, out, a, b, plan, mode, few):
     """task run by run; plan: the number of axes, their sizes, strides of a and b in elements."""
     n = plan[plan[0]]
-    rows = out.size // n
-    places = address(out), address(a), address(b), out.itemsize, a.itemsize
-    if out.size <= few:
-        _rows(task, *places, plan, mode, 0, rows)
-    else:
-        _row_chunks(task, *places, plan, mode, rows, max(1, CHUNK // n))
+    rows, each = out.size // n, max(1, CHUNK // n)
+    places = task, address(out), address(a), address(b), out.itemsize, a.itemsize
+    threads = out.size > few
+    take_turns(_row_chunk, (rows + each - 1) // each, threads, (*places, plan, mode, rows, each))

@@ -19,11 +19,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numba import prange
-
+from .launch import shared
 from .softmax import line_sum
-from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+from .toolchain import REASSOCIATE, device, kernel, wide
 
 RUN = 64  # channels side by side that one piece of work covers
 
@@ -62,113 +60,113 @@ def corrected(gx, g, x, mean, rstd, slope, shift, scale):
 
 
 # batch norm ---------------------------------------------------------------------------------------
-@parallel
-def batch_norm(y, mean, var, x, w, b, weighted, shifted, eps):
-    """y, x (n, channels, length); mean, var, w, b (channels,)."""
-    n, channels, length = x.shape
-    for c in prange(channels):
-        wide()
-        T, count = x.dtype.type, n * length
-        total = 0.0
-        for i in range(n):
-            total += line_sum(x[i, c])
-        centre = T(total / count)
-        total = 0.0
-        for i in range(n):
-            total += squares(x[i, c], centre)
-        spread = T(total / count)
-        mean[c], var[c] = centre, spread
-        scale, shift = T(1) / math.sqrt(spread + eps), T(0)
-        if weighted:
-            scale *= w[c]
-        if shifted:
-            shift = b[c]
-        for i in range(n):
-            normalised(y[i, c], x[i, c], centre, scale, shift)
+@shared
+def batch_norm(c, y, mean, var, x, w, b, weighted, shifted, eps):
+    """Channel c of y, x (n, channels, length); mean, var, w, b (channels,)."""
+    wide()
+    T, (n, _, length) = x.dtype.type, x.shape
+    count, total = n * length, 0.0
+    for i in range(n):
+        total += line_sum(x[i, c])
+    centre = T(total / count)
+    total = 0.0
+    for i in range(n):
+        total += squares(x[i, c], centre)
+    spread = T(total / count)
+    mean[c], var[c] = centre, spread
+    scale, shift = T(1) / math.sqrt(spread + eps), T(0)
+    if weighted:
+        scale *= w[c]
+    if shifted:
+        shift = b[c]
+    for i in range(n):
+        normalised(y[i, c], x[i, c], centre, scale, shift)
 
 
-@parallel
-def batch_norm_grad(gx, gw, gb, g, x, w, weighted, mean, var, eps):
+@shared
+def batch_norm_grad(c, gx, gw, gb, g, x, w, weighted, mean, var, eps):
     """gx = w rstd (g - gb / n - xhat gw / n), with gw = sum(g xhat) and gb = sum(g)."""
-    n, channels, length = x.shape
-    for c in prange(channels):
-        wide()
-        T, count = x.dtype.type, n * length
-        centre, rstd = mean[c], T(1) / math.sqrt(var[c] + eps)
-        total = inner = 0.0
-        for i in range(n):
-            some, more = products(g[i, c], x[i, c], centre)
-            total += some
-            inner += more
-        gb[c], gw[c] = total, inner * rstd
-        slope, shift = T(inner * rstd / count), T(total / count)
-        scale = rstd
-        if weighted:
-            scale *= w[c]
-        for i in range(n):
-            corrected(gx[i, c], g[i, c], x[i, c], centre, rstd, slope, shift, scale)
+    wide()
+    T, (n, _, length) = x.dtype.type, x.shape
+    count, centre, rstd = n * length, mean[c], T(1) / math.sqrt(var[c] + eps)
+    total = inner = 0.0
+    for i in range(n):
+        some, more = products(g[i, c], x[i, c], centre)
+        total += some
+        inner += more
+    gb[c], gw[c] = total, inner * rstd
+    slope, shift = T(inner * rstd / count), T(total / count)
+    scale = rstd
+    if weighted:
+        scale *= w[c]
+    for i in range(n):
+        corrected(gx[i, c], g[i, c], x[i, c], centre, rstd, slope, shift, scale)
 
 
 # batch norm of (n, channels) ----------------------------------------------------------------------
-@parallel
-def batch_norm_columns(y, mean, var, x, w, b, weighted, shifted, eps):
-    """As `batch_norm`, of y, x (n, channels)."""
+@device
+def run_of(piece, channels):
+    """The first channel of a piece, and how many it has."""
+    return piece * RUN, min(RUN, channels - piece * RUN)
+
+
+@shared
+def batch_norm_columns(piece, y, mean, var, x, w, b, weighted, shifted, eps, sums, room):
+    """As `batch_norm`, of y, x (n, channels); sums (pieces, 2, RUN) and room are scratch memory."""
+    wide()
     n, channels = x.shape
-    for piece in prange((channels + RUN - 1) // RUN):
-        wide()
-        first = piece * RUN
-        size = min(RUN, channels - first)
-        total, scale, shift = np.zeros(size), np.empty(size, x.dtype), np.zeros(size, x.dtype)
-        centre, spread = mean[first : first + size], var[first : first + size]
-        for i in range(n):
-            for j in range(size):
-                total[j] += x[i, first + j]
+    first, size = run_of(piece, channels)
+    total, scale, shift = sums[piece, 0], room[piece, 0], room[piece, 1]
+    for j in range(size):
+        total[j] = 0
+    for i in range(n):
         for j in range(size):
-            centre[j] = total[j] / n
-            total[j] = 0
-        for i in range(n):
-            for j in range(size):
-                d = x[i, first + j] - centre[j]
-                total[j] += d * d
+            total[j] += x[i, first + j]
+    for j in range(size):
+        mean[first + j] = total[j] / n
+        total[j] = 0
+    for i in range(n):
         for j in range(size):
-            spread[j] = total[j] / n
-            scale[j] = x.dtype.type(1) / math.sqrt(spread[j] + eps)
-            if weighted:
-                scale[j] *= w[first + j]
-            if shifted:
-                shift[j] = b[first + j]
-        for i in range(n):
-            for j in range(size):
-                y[i, first + j] = (x[i, first + j] - centre[j]) * scale[j] + shift[j]
+            d = x[i, first + j] - mean[first + j]
+            total[j] += d * d
+    for j in range(size):
+        var[first + j] = total[j] / n
+        scale[j] = x.dtype.type(1) / math.sqrt(var[first + j] + eps)
+        shift[j] = 0
+        if weighted:
+            scale[j] *= w[first + j]
+        if shifted:
+            shift[j] = b[first + j]
+    for i in range(n):
+        for j in range(size):
+            y[i, first + j] = (x[i, first + j] - mean[first + j]) * scale[j] + shift[j]
 
 
-@parallel
-def batch_norm_columns_grad(gx, gw, gb, g, x, w, weighted, mean, var, eps):
+@shared
+def batch_norm_columns_grad(piece, gx, gw, gb, g, x, w, weighted, mean, var, eps, sums, room):
     """As `batch_norm_grad`, of gx, g, x (n, channels)."""
-    n, channels = x.shape
-    for piece in prange((channels + RUN - 1) // RUN):
-        wide()
-        first, T = piece * RUN, x.dtype.type
-        size = min(RUN, channels - first)
-        total, inner = np.zeros(size), np.zeros(size)
-        scale, slope, shift = np.empty(size, T), np.empty(size, T), np.empty(size, T)
-        rstd = np.empty(size, T)
-        centre = mean[first : first + size]
-        for i in range(n):
-            for j in range(size):
-                total[j] += g[i, first + j]
-                inner[j] += g[i, first + j] * (x[i, first + j] - centre[j])
+    wide()
+    T, (n, channels) = x.dtype.type, x.shape
+    first, size = run_of(piece, channels)
+    total, inner = sums[piece, 0], sums[piece, 1]
+    scale, slope, shift, rstd = room[piece, 0], room[piece, 1], room[piece, 2], room[piece, 3]
+    for j in range(size):
+        total[j] = inner[j] = 0
+    for i in range(n):
         for j in range(size):
-            rstd[j] = T(1) / math.sqrt(var[first + j] + eps)
-            gb[first + j], gw[first + j] = total[j], inner[j] * rstd[j]
-            slope[j], shift[j] = inner[j] * rstd[j] / n, total[j] / n
-            scale[j] = rstd[j]
-            if weighted:
-                scale[j] *= w[first + j]
-        for i in range(n):
-            for j in range(size):
-                xhat = (x[i, first + j] - centre[j]) * rstd[j]
-                gx[i, first + j] = (g[i, first + j] - xhat * slope[j] - shift[j]) * scale[j]
+            total[j] += g[i, first + j]
+            inner[j] += g[i, first + j] * (x[i, first + j] - mean[first + j])
+    for j in range(size):
+        rstd[j] = T(1) / math.sqrt(var[first + j] + eps)
+        gb[first + j], gw[first + j] = total[j], inner[j] * rstd[j]
+        slope[j], shift[j] = inner[j] * rstd[j] / n, total[j] / n
+        scale[j] = rstd[j]
+        if weighted:
+            scale[j] *= w[first + j]
+    for i in range(n):
+        for j in range(size):
+            xhat = (x[i, first + j] - mean[first + j]) * rstd[j]
+            gx[i, first + j] = (g[i, first + j] - xhat * slope[j] - shift[j]) * scale[j]
 
 
 # layer norm ---------------------------------------------------------------------------------------
@@ -193,14 +191,12 @@ def layer_line(y, x, w, b, weighted, shifted, eps):
     return centre, rstd
 
 
-@parallel
-def layer_norm(y, mean, rstd, x, w, b, weighted, shifted, eps, lines):
+@shared
+def layer_norm(piece, y, mean, rstd, x, w, b, weighted, shifted, eps, lines):
     """y, x (m, d); mean, rstd (m,); w, b (d,); `lines` rows to a piece of work."""
-    m = x.shape[0]
-    for piece in prange((m + lines - 1) // lines):
-        wide()
-        for i in range(piece * lines, min(m, (piece + 1) * lines)):
-            mean[i], rstd[i] = layer_line(y[i], x[i], w, b, weighted, shifted, eps)
+    wide()
+    for i in range(piece * lines, min(x.shape[0], (piece + 1) * lines)):
+        mean[i], rstd[i] = layer_line(y[i], x[i], w, b, weighted, shifted, eps)
 
 
 @device
@@ -221,35 +217,32 @@ def weighted_products(g, w, x, centre):
     return total, inner
 
 
-@parallel
-def layer_norm_grad(gx, parts, g, x, w, weighted, mean, rstd, lines):
+@shared
+def layer_norm_grad(piece, gx, parts, g, x, w, weighted, mean, rstd, lines):
     """gx (m, d), and parts (pieces, 2, d): the sums for w and b over `lines` rows each."""
+    wide()
     m, d = x.shape
-    for piece in prange(parts.shape[0]):
-        wide()
-        gw, gb = parts[piece, 0], parts[piece, 1]
-        gw[:] = 0
-        gb[:] = 0
-        for i in range(piece * lines, min(m, (piece + 1) * lines)):
-            target, a, b, centre, r = gx[i], g[i], x[i], mean[i], rstd[i]
-            add_line(gw, gb, a, b, centre, r)
-            if weighted:
-                total, inner = weighted_products(a, w, b, centre)
-            else:
-                total, inner = products(a, b, centre)
+    gw, gb = parts[piece, 0], parts[piece, 1]
+    for j in range(d):
+        gw[j] = gb[j] = 0
+    for i in range(piece * lines, min(m, (piece + 1) * lines)):
+        target, a, b, centre, r = gx[i], g[i], x[i], mean[i], rstd[i]
+        add_line(gw, gb, a, b, centre, r)
+        if weighted:
+            total, inner = weighted_products(a, w, b, centre)
             slope, shift = inner * r / d, total / d
-            if weighted:
-                for j in range(d):
-                    target[j] = (a[j] * w[j] - (b[j] - centre) * r * slope - shift) * r
-            else:
-                corrected(target, a, b, centre, r, slope, shift, r)
+            for j in range(d):
+                target[j] = (a[j] * w[j] - (b[j] - centre) * r * slope - shift) * r
+        else:
+            total, inner = products(a, b, centre)
+            corrected(target, a, b, centre, r, inner * r / d, total / d, r)
 
 
 @kernel
 def add_pieces(gw, gb, parts):
     """gw, gb (d,) = the sums of the pieces, in order."""
-    gw[:] = 0
-    gb[:] = 0
+    for j in range(gw.size):
+        gw[j] = gb[j] = 0
     for piece in range(parts.shape[0]):
         for j in range(gw.size):
             gw[j] += parts[piece, 0, j]

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import math
 
-from numba import prange
-
-from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+from .launch import shared
+from .toolchain import REASSOCIATE, device, kernel, wide
 
 CHUNK = 1 << 14
 
@@ -37,19 +36,12 @@ def sgd_chunk(p, g, v, moving, nesterov, lr, momentum, keep, decay):
             p[i] -= lr * v[i]
 
 
-@kernel
-def sgd_few(p, g, v, moving, nesterov, lr, momentum, keep, decay):
-    wide()
-    sgd_chunk(p, g, v, moving, nesterov, lr, momentum, keep, decay)
-
-
-@parallel
-def sgd(p, g, v, moving, nesterov, lr, momentum, keep, decay):
+@shared
+def sgd(chunk, p, g, v, moving, nesterov, lr, momentum, keep, decay):
     """p, g, v (n,); v is not used unless `moving`."""
-    for chunk in prange((p.size + CHUNK - 1) // CHUNK):
-        wide()
-        a, b = chunk * CHUNK, min(p.size, (chunk + 1) * CHUNK)
-        sgd_chunk(p[a:b], g[a:b], v[a:b], moving, nesterov, lr, momentum, keep, decay)
+    wide()
+    a, b = chunk * CHUNK, min(p.size, (chunk + 1) * CHUNK)
+    sgd_chunk(p[a:b], g[a:b], v[a:b], moving, nesterov, lr, momentum, keep, decay)
 
 
 @device
@@ -65,22 +57,15 @@ def adam_chunk(p, g, m, v, beta1, rest1, beta2, rest2, eps, shrink, decay, root,
         p[i] = x - rate * (a / (math.sqrt(b) / root + eps))
 
 
-@kernel
-def adam_few(p, g, m, v, beta1, rest1, beta2, rest2, eps, shrink, decay, root, rate):
-    wide()
-    adam_chunk(p, g, m, v, beta1, rest1, beta2, rest2, eps, shrink, decay, root, rate)
-
-
-@parallel
-def adam(p, g, m, v, beta1, rest1, beta2, rest2, eps, shrink, decay, root, rate):
+@shared
+def adam(chunk, p, g, m, v, beta1, rest1, beta2, rest2, eps, shrink, decay, root, rate):
     """p, g, m, v (n,)."""
-    for chunk in prange((p.size + CHUNK - 1) // CHUNK):
-        wide()
-        a, b = chunk * CHUNK, min(p.size, (chunk + 1) * CHUNK)
-        adam_chunk(
-            p[a:b], g[a:b], m[a:b], v[a:b],
-            beta1, rest1, beta2, rest2, eps, shrink, decay, root, rate,
-        )  # fmt: skip
+    wide()
+    a, b = chunk * CHUNK, min(p.size, (chunk + 1) * CHUNK)
+    adam_chunk(
+        p[a:b], g[a:b], m[a:b], v[a:b],
+        beta1, rest1, beta2, rest2, eps, shrink, decay, root, rate,
+    )  # fmt: skip
 
 
 @device(fastmath=REASSOCIATE)
@@ -91,22 +76,11 @@ def square_sum(x):
     return total
 
 
-@kernel
-def squares_few(x):
-    """The sum of x^2, in double precision but within chunks."""
+@shared
+def squares(chunk, parts, x):
+    """parts (chunks,) float64 = the sum of x^2 of each chunk."""
     wide()
-    total = 0.0
-    for a in range(0, x.size, CHUNK):
-        total += square_sum(x[a : a + CHUNK])
-    return total
-
-
-@parallel
-def squares(parts, x):
-    """The same for each chunk: parts (chunks,) float64."""
-    for chunk in prange(parts.size):
-        wide()
-        parts[chunk] = square_sum(x[chunk * CHUNK : min(x.size, (chunk + 1) * CHUNK)])
+    parts[chunk] = square_sum(x[chunk * CHUNK : min(x.size, (chunk + 1) * CHUNK)])
 
 
 @kernel

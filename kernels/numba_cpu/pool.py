@@ -8,9 +8,8 @@
 
 The definition has the loop over j outside: it finishes one window before the next, and a window of
 4 or 9 elements is nothing for a vector. Inside, 16 neighbouring windows make a step, without a
-branch: the larger value and its place are *selected*. The row of results stays in the first-level
-cache meanwhile. Which j a window element is inside of the image for is known beforehand, so that
-padding is never read. 32 x 64 planes of 56 x 56, 2 x 2: as fast as memory gives and takes them.
+branch: the larger value and its place are *selected* (pool_vector.py). Windows that reach into the
+padding, and those of whole numbers or of a stride above 2, are done one by one.
 
 Places are 32-bit while they are selected, so that as many fit into a vector as values. The first of
 equal values wins, and nan wins over everything, as in `argmax`.
@@ -20,11 +19,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numba import prange, types
+from numba import types
 
+from .launch import shared
 from .pool_vector import max_windows, max_windows_2, sum_windows, sum_windows_2
-from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+from .toolchain import REASSOCIATE, device, kernel, wide
 
 
 class Pool(NamedTuple):
@@ -54,12 +53,6 @@ def planes_per_piece(w):
 
 
 @device
-def pieces_of(w):
-    each = planes_per_piece(w)
-    return (w.planes + each - 1) // each
-
-
-@device
 def inside(w, l):  # noqa: E741
     """The first j and the last + 1 for which column j stride - pad + l dilation is in the image."""
     shift = l * w.dilation_w - w.pad_w
@@ -69,63 +62,6 @@ def inside(w, l):  # noqa: E741
 
 
 # the largest --------------------------------------------------------------------------------------
-@device
-def first_value(out, at, source, step, place):
-    for j in range(out.size):
-        out[j] = source[j * step]
-        at[j] = place + j * step
-
-
-@device
-def larger_value(out, at, source, step, place):
-    for j in range(out.size):
-        v, top, here = source[j * step], out[j], at[j]
-        new = (here < 0) | ((not v <= top) & (top == top))
-        out[j] = v if new else top
-        at[j] = np.int32(place + j * step) if new else here
-
-
-@device
-def take_element(out, at, source, step, place, first):
-    """One window element for all windows of a row: LLVM makes vectors if it knows the step."""
-    if first:
-        if step == 2:
-            first_value(out, at, source, 2, place)
-        else:
-            first_value(out, at, source, step, place)
-    elif step == 1:
-        larger_value(out, at, source, 1, place)
-    elif step == 2:
-        larger_value(out, at, source, 2, place)
-    else:
-        larger_value(out, at, source, step, place)
-
-
-@device
-def max_row(out, at, plane, i, lowest, w):
-    """One row of windows."""
-    fresh = True
-    for k in range(w.kernel_h):
-        row = i * w.stride_h - w.pad_h + k * w.dilation_h
-        if row < 0 or row >= w.height:
-            continue
-        for l in range(w.kernel_w):  # noqa: E741
-            first, last = inside(w, l)
-            full = first == 0 and last == w.across
-            if fresh and not full:
-                out[:] = lowest
-                at[:] = -1
-                fresh = False
-            if first < last:
-                place = row * w.width + first * w.stride_w + l * w.dilation_w - w.pad_w
-                source = plane[place:]
-                take_element(out[first:last], at[first:last], source, w.stride_w, place, fresh)
-                fresh = False
-    if fresh:
-        out[:] = lowest
-        at[:] = 0
-
-
 @device
 def whole_windows(w):
     """The first j and the last + 1 whose windows have all their columns in the image."""
@@ -147,10 +83,10 @@ def place_of(i, j, w):
 
 
 @device
-def max_some(y, at, plane, i, first, last, w):
+def max_some(y, at, plane, i, first, last, lowest, w):
     """Windows first ... last of a row, one after the other: at the border."""
     for j in range(first, last):
-        found, top = types.int64(-1), y.dtype.type(-np.inf)
+        found, top = types.int64(-1), lowest
         for k in range(w.kernel_h):
             row = i * w.stride_h - w.pad_h + k * w.dilation_h
             for l in range(w.kernel_w):  # noqa: E741
@@ -163,48 +99,42 @@ def max_some(y, at, plane, i, first, last, w):
         at[j] = max(found, 0)
 
 
-@parallel
-def max_pool_vector(y, positions, x, w):
+@shared
+def max_pool_vector(piece, y, positions, x, lowest, w):
     """As `max_pool`, for floats and a stride of 1 or 2: whole windows in vectors."""
-    for piece in prange(pieces_of(w)):
-        each, size, item = planes_per_piece(w), w.height * w.width, x.itemsize
-        first, last = whole_windows(w)
-        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
-            image = x[plane * size : plane * size + size]
-            for i in range(w.down):
-                to = (plane * w.down + i) * w.across
-                line, at = y[to : to + w.across], positions[to : to + w.across]
-                if not whole_row(i, w):
-                    max_some(line, at, image, i, 0, w.across, w)
-                    continue
-                max_some(line, at, image, i, 0, first, w)
-                max_some(line, at, image, i, last, w.across, w)
-                places = (
-                    line.ctypes.data + first * item, at.ctypes.data + first * 8,
-                    image.ctypes.data, place_of(i, first, w), last - first,
-                )  # fmt: skip
-                shape = (w.kernel_h, w.kernel_w, w.dilation_h * w.width, w.dilation_w)
-                if w.stride_w == 1:
-                    max_windows(y.dtype, *places, *shape, y.dtype.type(1))
-                else:
-                    max_windows_2(y.dtype, *places, *shape, y.dtype.type(1))
+    each, size, item = planes_per_piece(w), w.height * w.width, x.itemsize
+    first, last = whole_windows(w)
+    for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+        image = x[plane * size : plane * size + size]
+        for i in range(w.down):
+            to = (plane * w.down + i) * w.across
+            line, at = y[to : to + w.across], positions[to : to + w.across]
+            if not whole_row(i, w):
+                max_some(line, at, image, i, 0, w.across, lowest, w)
+                continue
+            max_some(line, at, image, i, 0, first, lowest, w)
+            max_some(line, at, image, i, last, w.across, lowest, w)
+            places = (
+                line.ctypes.data + first * item, at.ctypes.data + first * 8,
+                image.ctypes.data, place_of(i, first, w), last - first,
+            )  # fmt: skip
+            shape = (w.kernel_h, w.kernel_w, w.dilation_h * w.width, w.dilation_w)
+            if w.stride_w == 1:
+                max_windows(y.dtype, *places, *shape, y.dtype.type(1))
+            else:
+                max_windows_2(y.dtype, *places, *shape, y.dtype.type(1))
 
 
-@parallel
-def max_pool(y, positions, x, lowest, w):
+@shared
+def max_pool(piece, y, positions, x, lowest, w):
     """y and the places of the largest in their planes (int64), all flat."""
-    for piece in prange(pieces_of(w)):
-        wide()
-        each, size = planes_per_piece(w), w.height * w.width
-        at = np.empty(w.across, np.int32)
-        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
-            image = x[plane * size : plane * size + size]
-            for i in range(w.down):
-                to = (plane * w.down + i) * w.across
-                max_row(y[to : to + w.across], at, image, i, lowest, w)
-                line = positions[to : to + w.across]
-                for j in range(w.across):
-                    line[j] = max(at[j], 0)
+    each, size = planes_per_piece(w), w.height * w.width
+    for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+        image = x[plane * size : plane * size + size]
+        for i in range(w.down):
+            to = (plane * w.down + i) * w.across
+            line, at = y[to : to + w.across], positions[to : to + w.across]
+            max_some(line, at, image, i, 0, w.across, lowest, w)
 
 
 @kernel
@@ -216,29 +146,28 @@ def within(positions, size):
     return low >= 0 and high < size
 
 
-@parallel
-def scatter(gx, g, positions, count, size):
+@shared
+def scatter(piece, gx, g, positions, count, size):
     """gx = 0; gx[plane, positions[plane, j]] += g[plane, j]: `count` windows, `size` numbers."""
     each = max(1, PIECE // size)
     planes = gx.size // size
-    for piece in prange((planes + each - 1) // each):
-        for plane in range(piece * each, min(planes, (piece + 1) * each)):
-            image = gx[plane * size : plane * size + size]
-            image[:] = 0
-            for j in range(plane * count, plane * count + count):
-                image[positions[j]] += g[j]
+    for plane in range(piece * each, min(planes, (piece + 1) * each)):
+        image = gx[plane * size : plane * size + size]
+        for j in range(size):
+            image[j] = 0
+        for j in range(plane * count, plane * count + count):
+            image[positions[j]] += g[j]
 
 
-@parallel
-def pick(y, x, positions, count, size):
+@shared
+def pick(piece, y, x, positions, count, size):
     """y[plane, j] = x[plane, positions[plane, j]]."""
     each = max(1, PIECE // size)
     planes = x.size // size
-    for piece in prange((planes + each - 1) // each):
-        for plane in range(piece * each, min(planes, (piece + 1) * each)):
-            image = x[plane * size : plane * size + size]
-            for j in range(plane * count, plane * count + count):
-                y[j] = image[positions[j]]
+    for plane in range(piece * each, min(planes, (piece + 1) * each)):
+        image = x[plane * size : plane * size + size]
+        for j in range(plane * count, plane * count + count):
+            y[j] = image[positions[j]]
 
 
 # the sum ------------------------------------------------------------------------------------------
@@ -250,7 +179,8 @@ def add_element(out, source, step):
 
 @device
 def sum_row(out, plane, i, w):
-    out[:] = 0
+    for j in range(out.size):
+        out[j] = 0
     for k in range(w.kernel_h):
         row = i * w.stride_h - w.pad_h + k
         if row < 0 or row >= w.height:
@@ -275,37 +205,34 @@ def sum_of(line):
     return total
 
 
-@parallel
-def sum_pool(y, x, scale, w):
+@shared
+def sum_pool(piece, y, x, scale, w):
     """y = scale times the sum of each window, flat; a window that is the plane in one pass."""
-    for piece in prange(pieces_of(w)):
-        wide()
-        each, size = planes_per_piece(w), w.height * w.width
-        whole = (
-            w.kernel_h * w.kernel_w == size and w.down * w.across == 1 and w.pad_h + w.pad_w == 0
-        )
-        quick = w.stride_w <= 2 and whole_windows(w) == (0, w.across)
-        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
-            image = x[plane * size : plane * size + size]
-            if whole:
-                y[plane] = sum_of(image) * scale
+    wide()
+    each, size = planes_per_piece(w), w.height * w.width
+    whole = w.kernel_h * w.kernel_w == size and w.down * w.across == 1 and w.pad_h + w.pad_w == 0
+    quick = w.stride_w <= 2 and whole_windows(w) == (0, w.across)
+    for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+        image = x[plane * size : plane * size + size]
+        if whole:
+            y[plane] = sum_of(image) * scale
+            continue
+        for i in range(w.down):
+            to = (plane * w.down + i) * w.across
+            line = y[to : to + w.across]
+            if quick and whole_row(i, w):
+                places = (
+                    line.ctypes.data, line.ctypes.data, image.ctypes.data,
+                    place_of(i, 0, w), w.across, w.kernel_h, w.kernel_w, w.width, 1,
+                )  # fmt: skip
+                if w.stride_w == 1:
+                    sum_windows(y.dtype, *places, scale)
+                else:
+                    sum_windows_2(y.dtype, *places, scale)
                 continue
-            for i in range(w.down):
-                to = (plane * w.down + i) * w.across
-                line = y[to : to + w.across]
-                if quick and whole_row(i, w):
-                    places = (
-                        line.ctypes.data, line.ctypes.data, image.ctypes.data,
-                        place_of(i, 0, w), w.across, w.kernel_h, w.kernel_w, w.width, 1,
-                    )  # fmt: skip
-                    if w.stride_w == 1:
-                        sum_windows(y.dtype, *places, scale)
-                    else:
-                        sum_windows_2(y.dtype, *places, scale)
-                    continue
-                sum_row(line, image, i, w)
-                for j in range(w.across):
-                    line[j] *= scale
+            sum_row(line, image, i, w)
+            for j in range(w.across):
+                line[j] *= scale
 
 
 @device
@@ -340,22 +267,22 @@ def spread_row(image, g, i, scale, w):
                     spread_element(line, g[first:last], w.stride_w, scale)
 
 
-@parallel
-def sum_pool_grad(gx, g, scale, w):
+@shared
+def sum_pool_grad(piece, gx, g, scale, w):
     """gx = scale g added to all elements of the windows, flat."""
-    for piece in prange(pieces_of(w)):
-        wide()
-        each, size = planes_per_piece(w), w.height * w.width
-        pairs = w.kernel_w == 2 and w.stride_w == 2 and w.pad_w + w.pad_h == 0
-        pairs = pairs and w.kernel_h == w.stride_h
-        for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
-            image = gx[plane * size : plane * size + size]
-            image[:] = 0
-            for i in range(w.down):
-                at = (plane * w.down + i) * w.across
-                line = g[at : at + w.across]
-                if pairs:
-                    for k in range(w.kernel_h):
-                        spread_pairs(image[(i * w.stride_h + k) * w.width :], line, scale)
-                else:
-                    spread_row(image, line, i, scale, w)
+    wide()
+    each, size = planes_per_piece(w), w.height * w.width
+    pairs = w.kernel_w == 2 and w.stride_w == 2 and w.pad_w + w.pad_h == 0
+    pairs = pairs and w.kernel_h == w.stride_h
+    for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
+        image = gx[plane * size : plane * size + size]
+        for j in range(size):
+            image[j] = 0
+        for i in range(w.down):
+            at = (plane * w.down + i) * w.across
+            line = g[at : at + w.across]
+            if pairs:
+                for k in range(w.kernel_h):
+                    spread_pairs(image[(i * w.stride_h + k) * w.width :], line, scale)
+            else:
+                spread_row(image, line, i, scale, w)

@@ -11,17 +11,11 @@ makes twelve and cuts the gates into arrays of their own first. sigmoid and tanh
 
 from __future__ import annotations
 
-from numba import prange
-
-from .toolchain import device, parallel, wide
+from .launch import shared
+from .toolchain import device, wide
 from .vmath_typed import sigmoid, tanh
 
 PIECE = 1 << 11  # units of a piece of work, in whole rows
-
-
-@device
-def lines_of(units):
-    return max(1, PIECE // units)
 
 
 @device
@@ -37,15 +31,14 @@ def lstm_row(h2, c2, act, a, c):
         h2[j] = y_o[j] * tanh(c2[j])
 
 
-@parallel
-def lstm(h2, c2, act, gates, c):
+@shared
+def lstm(piece, h2, c2, act, gates, c):
     """h2, c2, c (n, units); act, gates (n, 4 units)."""
     n, units = c.shape
-    lines = lines_of(units)
-    for piece in prange((n + lines - 1) // lines):
-        wide()
-        for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            lstm_row(h2[row], c2[row], act[row], gates[row], c[row])
+    lines = max(1, PIECE // units)
+    wide()
+    for row in range(piece * lines, min(n, (piece + 1) * lines)):
+        lstm_row(h2[row], c2[row], act[row], gates[row], c[row])
 
 
 @device
@@ -64,15 +57,14 @@ def lstm_grad_row(ga, gc, gh, gc2, act, c, c2):
         gc[j] = e * f
 
 
-@parallel
-def lstm_grad(ga, gc, gh, gc2, act, c, c2):
+@shared
+def lstm_grad(piece, ga, gc, gh, gc2, act, c, c2):
     """ga (n, 4 units) and gc (n, units) from the gradients gh and gc2 of h' and c'."""
     n, units = c.shape
-    lines = lines_of(units)
-    for piece in prange((n + lines - 1) // lines):
-        wide()
-        for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            lstm_grad_row(ga[row], gc[row], gh[row], gc2[row], act[row], c[row], c2[row])
+    lines = max(1, PIECE // units)
+    wide()
+    for row in range(piece * lines, min(n, (piece + 1) * lines)):
+        lstm_grad_row(ga[row], gc[row], gh[row], gc2[row], act[row], c[row], c2[row])
 
 
 @device
@@ -87,15 +79,14 @@ def gru_row(h2, act, a, u, h):
         h2[j] = n + z * (h[j] - n)
 
 
-@parallel
-def gru(h2, act, a, u, h):
+@shared
+def gru(piece, h2, act, a, u, h):
     """h2, h (n, units); act (n, 4 units); a, u (n, 3 units)."""
     n, units = h.shape
-    lines = lines_of(units)
-    for piece in prange((n + lines - 1) // lines):
-        wide()
-        for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            gru_row(h2[row], act[row], a[row], u[row], h[row])
+    lines = max(1, PIECE // units)
+    wide()
+    for row in range(piece * lines, min(n, (piece + 1) * lines)):
+        gru_row(h2[row], act[row], a[row], u[row], h[row])
 
 
 @device
@@ -114,12 +105,11 @@ def gru_grad_row(ga, gu, gh, g, act, h):
         gh[j] = keep
 
 
-@parallel
-def gru_grad(ga, gu, gh, g, act, h):
+@shared
+def gru_grad(piece, ga, gu, gh, g, act, h):
     """ga, gu (n, 3 units) and gh (n, units) from the gradient g of h'."""
     n, units = h.shape
-    lines = lines_of(units)
-    for piece in prange((n + lines - 1) // lines):
-        wide()
-        for row in range(piece * lines, min(n, (piece + 1) * lines)):
-            gru_grad_row(ga[row], gu[row], gh[row], g[row], act[row], h[row])
+    lines = max(1, PIECE // units)
+    wide()
+    for row in range(piece * lines, min(n, (piece + 1) * lines)):
+        gru_grad_row(ga[row], gu[row], gh[row], g[row], act[row], h[row])

@@ -13,12 +13,11 @@ the same way from the last step to the first, with the product gu[t] W after the
 
 from __future__ import annotations
 
-from numba import prange
-
 from .gemm_block import LINE, pack_panels, panel_width, strip_height, tiles
 from .gemm_micro import MR
+from .launch import take_turns
 from .recurrent import gru_grad_row, gru_row, lstm_grad_row, lstm_row
-from .toolchain import device, parallel, wide
+from .toolchain import device, kernel, wide
 from .vmath_typed import tanh
 
 RNN_TANH, RNN_RELU, LSTM, GRU = range(4)
@@ -72,29 +71,36 @@ def step(kind, h2, c2, act, a, b, h, c, u):
         gru_row(h2, act, a, u, h)
 
 
-@parallel
+@device
+def forward_piece(piece, pieces, kind, hs, cs, acts, a, w, b, h0, c0, packed, u):
+    steps, n, units = hs.shape
+    gates = w.shape[0]
+    wide()
+    first, last = n * piece // pieces, n * (piece + 1) // pieces
+    for t in range(steps):
+        h, c = (hs[t - 1], cs[t - 1]) if t else (h0, c0)
+        if last > first:
+            product(u[first:], h[first:], packed, last - first, gates, units, True)
+        for row in range(first, last):
+            step(
+                kind, hs[t, row], cs[t, row], acts[t, row], a[t, row], b, h[row], c[row],
+                u[row],
+            )  # fmt: skip
+
+
+@kernel
 def forward(kind, hs, cs, acts, a, w, b, h0, c0, packed, u):
     """hs, cs (T, n, units), acts (T, n, 4 units) of a (T, n, gates), w (gates, units), b (gates,).
 
     cs and c0 are an LSTM's, b a GRU's (or empty); others get arrays of the same form for them. u
     (n, gates) and packed are scratch memory.
     """
-    steps, n, units = hs.shape
+    _, n, units = hs.shape
     gates, size = w.shape[0], w.itemsize
     pack_panels(w.dtype, size, w.ctypes.data, 1, units, units, gates, aligned(packed))
     pieces = pieces_of(n)
-    for piece in prange(pieces):
-        wide()
-        first, last = n * piece // pieces, n * (piece + 1) // pieces
-        for t in range(steps):
-            h, c = (hs[t - 1], cs[t - 1]) if t else (h0, c0)
-            if last > first:
-                product(u[first:], h[first:], packed, last - first, gates, units, True)
-            for row in range(first, last):
-                step(
-                    kind, hs[t, row], cs[t, row], acts[t, row], a[t, row], b, h[row], c[row],
-                    u[row],
-                )  # fmt: skip
+    given = pieces, kind, hs, cs, acts, a, w, b, h0, c0, packed, u
+    take_turns(forward_piece, pieces, True, given)
 
 
 @device
@@ -124,29 +130,38 @@ def step_grad(kind, ga, gu, g, total, carried, gc, gc2, h2, c2, act, h, c):
         gru_grad_row(ga, gu, carried, total, act, h)
 
 
-@parallel
+@device
+def backward_piece(
+    piece, pieces, kind, ga, gu, total, carried, gc, g, hs, cs, acts, w, h0, c0, packed
+):
+    steps, n, units = hs.shape
+    gates = w.shape[0]
+    wide()
+    first, last = n * piece // pieces, n * (piece + 1) // pieces
+    for back in range(steps):
+        t = steps - 1 - back
+        h, c = (hs[t - 1], cs[t - 1]) if t else (h0, c0)
+        for row in range(first, last):
+            step_grad(
+                kind, ga[t, row], gu[t, row], g[t, row], total[row], carried[row],
+                gc[t % 2, row], gc[(t + 1) % 2, row], hs[t, row], cs[t, row], acts[t, row],
+                h[row], c[row],
+            )  # fmt: skip
+        if last > first:
+            rows = last - first
+            product(carried[first:], gu[t, first:], packed, rows, units, gates, kind != GRU)
+
+
+@kernel
 def backward(kind, ga, gu, total, carried, gc, g, hs, cs, acts, w, h0, c0, packed):
     """ga, gu (T, n, gates) and carried (n, units) of h0, which is 0 before, from g of hs.
 
     gc (2, n, units): gc[T % 2] is the gradient of the last c, gc[0] becomes c0's. ga differs from
     gu in a GRU only. total (n, units) and packed are scratch memory.
     """
-    steps, n, units = hs.shape
+    _, n, units = hs.shape
     gates, size = w.shape[0], w.itemsize
     pack_panels(w.dtype, size, w.ctypes.data, units, 1, gates, units, aligned(packed))
     pieces = pieces_of(n)
-    for piece in prange(pieces):
-        wide()
-        first, last = n * piece // pieces, n * (piece + 1) // pieces
-        for back in range(steps):
-            t = steps - 1 - back
-            h, c = (hs[t - 1], cs[t - 1]) if t else (h0, c0)
-            for row in range(first, last):
-                step_grad(
-                    kind, ga[t, row], gu[t, row], g[t, row], total[row], carried[row],
-                    gc[t % 2, row], gc[(t + 1) % 2, row], hs[t, row], cs[t, row], acts[t, row],
-                    h[row], c[row],
-                )  # fmt: skip
-            if last > first:
-                rows = last - first
-                product(carried[first:], gu[t, first:], packed, rows, units, gates, kind != GRU)
+    given = ga, gu, total, carried, gc, g, hs, cs, acts, w, h0, c0, packed
+    take_turns(backward_piece, pieces, True, (pieces, kind, *given))

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numba import prange
-
-from .toolchain import device, parallel, wide
+from .launch import shared
+from .toolchain import device, wide
 
 COLUMNS = 128
 USUAL = 0.75
@@ -30,8 +28,8 @@ def shrink(power, s, beta):
     one = s.dtype.type(1)
     if beta == USUAL:
         for j in range(s.size):
-            root = np.sqrt(s[j])
-            power[j] = one / (root * np.sqrt(root))
+            root = math.sqrt(s[j])
+            power[j] = one / (root * math.sqrt(root))
     else:
         for j in range(s.size):
             power[j] = math.pow(s[j], -beta)
@@ -49,28 +47,34 @@ def add(total, x):
         total[j] += x[j]
 
 
-@parallel
-def forward(y, s, x, size, alpha, beta, k):
-    """y, s, x (n, c, l); alpha, beta, k of x's type."""
-    n, c, length = x.shape
+@device
+def strip_of(task, length):
+    """Image, first column and last + 1 of a task."""
     strips = (length + COLUMNS - 1) // COLUMNS
+    first = task % strips * COLUMNS
+    return task // strips, first, min(length, first + COLUMNS)
+
+
+@shared
+def forward(task, y, s, x, room, size, alpha, beta, k):
+    """y, s, x (n, c, l); alpha, beta, k of x's type; room (tasks, 1, COLUMNS)."""
+    wide()
+    _, c, length = x.shape
     scale = alpha / x.dtype.type(size)
-    for task in prange(n * strips):
-        wide()
-        image, j = task // strips, task % strips * COLUMNS
-        end = min(length, j + COLUMNS)
-        power = np.empty(end - j, x.dtype)
-        for i in range(c):
-            row = s[image, i, j:end]
-            row[:] = 0
-            for q in range(max(0, i - size // 2), min(c, i + (size - 1) // 2 + 1)):
-                add_squares(row, x[image, q, j:end])
-            for at in range(row.size):
-                row[at] = row[at] * scale + k
-            shrink(power, row, beta)
-            here, out = x[image, i, j:end], y[image, i, j:end]
-            for at in range(row.size):
-                out[at] = here[at] * power[at]
+    image, first, last = strip_of(task, length)
+    power = room[task, 0]
+    for i in range(c):
+        row = s[image, i, first:last]
+        for at in range(row.size):
+            row[at] = 0
+        for q in range(max(0, i - size // 2), min(c, i + (size - 1) // 2 + 1)):
+            add_squares(row, x[image, q, first:last])
+        for at in range(row.size):
+            row[at] = row[at] * scale + k
+        shrink(power, row, beta)
+        here, out = x[image, i, first:last], y[image, i, first:last]
+        for at in range(row.size):
+            out[at] = here[at] * power[at]
 
 
 @device
@@ -83,25 +87,22 @@ def pulled(gx, pull, g, x, s, beta):
         pull[j] = direct * x[j] / s[j]
 
 
-@parallel
-def backward(gx, g, x, s, size, alpha, beta):
-    """gx, g, x, s (n, c, l)."""
-    n, c, length = x.shape
-    strips = (length + COLUMNS - 1) // COLUMNS
-    two = x.dtype.type(2)
-    scale = two * alpha * beta / x.dtype.type(size)
-    for task in prange(n * strips):
-        wide()
-        image, j = task // strips, task % strips * COLUMNS
-        end = min(length, j + COLUMNS)
-        pull, total = np.empty((c, end - j), x.dtype), np.empty(end - j, x.dtype)
-        for i in range(c):
-            here = g[image, i, j:end], x[image, i, j:end], s[image, i, j:end]
-            pulled(gx[image, i, j:end], pull[i], here[0], here[1], here[2], beta)
-        for i in range(c):
-            total[:] = 0
-            for q in range(max(0, i - (size - 1) // 2), min(c, i + size // 2 + 1)):
-                add(total, pull[q])
-            out, here_x = gx[image, i, j:end], x[image, i, j:end]
-            for at in range(total.size):
-                out[at] -= here_x[at] * (scale * total[at])
+@shared
+def backward(task, gx, g, x, s, room, size, alpha, beta):
+    """gx, g, x, s (n, c, l); room (tasks, c + 1, COLUMNS)."""
+    wide()
+    _, c, length = x.shape
+    scale = x.dtype.type(2) * alpha * beta / x.dtype.type(size)
+    image, first, last = strip_of(task, length)
+    pull, total = room[task], room[task, c, : last - first]
+    for i in range(c):
+        here = g[image, i, first:last], x[image, i, first:last], s[image, i, first:last]
+        pulled(gx[image, i, first:last], pull[i], here[0], here[1], here[2], beta)
+    for i in range(c):
+        for at in range(total.size):
+            total[at] = 0
+        for q in range(max(0, i - (size - 1) // 2), min(c, i + size // 2 + 1)):
+            add(total, pull[q])
+        out, of = gx[image, i, first:last], x[image, i, first:last]
+        for at in range(total.size):
+            out[at] -= of[at] * (scale * total[at])

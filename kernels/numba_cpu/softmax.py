@@ -14,11 +14,12 @@ The cross-entropy never takes a logarithm of p: -log p[label] = log(sum) - (x[la
 from __future__ import annotations
 
 import numpy as np
-from numba import prange, types
+from numba import types
 from numba.extending import overload
 
+from .launch import shared
 from .ordered import keys
-from .toolchain import REASSOCIATE, device, kernel, parallel, wide
+from .toolchain import REASSOCIATE, device, kernel, wide
 from .vmath_typed import exp, log
 
 PIECE = 1 << 13  # numbers of a piece of work, in whole rows
@@ -48,12 +49,6 @@ def span(piece, rows, length):
     """First and last + 1 row of a piece."""
     each = max(1, PIECE // length)
     return piece * each, min(rows, (piece + 1) * each)
-
-
-@device
-def pieces_of(rows, length):
-    each = max(1, PIECE // length)
-    return (rows + each - 1) // each
 
 
 @device(fastmath=REASSOCIATE)
@@ -101,57 +96,53 @@ def softmax_line(y, x):
     return top, total
 
 
-@parallel
-def softmax(y, x):
+@shared
+def softmax(piece, y, x):
     """y, x (rows, length)."""
     rows, length = x.shape
-    for piece in prange(pieces_of(rows, length)):
-        wide()
-        first, last = span(piece, rows, length)
-        for i in range(first, last):
-            softmax_line(y[i], x[i])
+    wide()
+    first, last = span(piece, rows, length)
+    for i in range(first, last):
+        softmax_line(y[i], x[i])
 
 
-@parallel
-def log_softmax(y, x):
+@shared
+def log_softmax(piece, y, x):
     rows, length = x.shape
-    for piece in prange(pieces_of(rows, length)):
-        wide()
-        first, last = span(piece, rows, length)
-        for i in range(first, last):
-            source, target = x[i], y[i]
-            top = largest(source)
-            shift = log(exponential_sum(source, top))
-            for j in range(length):
-                target[j] = (source[j] - top) - shift
+    wide()
+    first, last = span(piece, rows, length)
+    for i in range(first, last):
+        source, target = x[i], y[i]
+        top = largest(source)
+        shift = log(exponential_sum(source, top))
+        for j in range(length):
+            target[j] = (source[j] - top) - shift
 
 
-@parallel
-def softmax_grad(gx, g, y):
+@shared
+def softmax_grad(piece, gx, g, y):
     """gx = y (g - sum(g y))."""
     rows, length = y.shape
-    for piece in prange(pieces_of(rows, length)):
-        wide()
-        first, last = span(piece, rows, length)
-        for i in range(first, last):
-            target, a, b = gx[i], g[i], y[i]
-            inner = dot(a, b)
-            for j in range(length):
-                target[j] = b[j] * (a[j] - inner)
+    wide()
+    first, last = span(piece, rows, length)
+    for i in range(first, last):
+        target, a, b = gx[i], g[i], y[i]
+        inner = dot(a, b)
+        for j in range(length):
+            target[j] = b[j] * (a[j] - inner)
 
 
-@parallel
-def log_softmax_grad(gx, g, y):
+@shared
+def log_softmax_grad(piece, gx, g, y):
     """gx = g - exp(y) sum(g)."""
     rows, length = y.shape
-    for piece in prange(pieces_of(rows, length)):
-        wide()
-        first, last = span(piece, rows, length)
-        for i in range(first, last):
-            target, a, b = gx[i], g[i], y[i]
-            total = line_sum(a)
-            for j in range(length):
-                target[j] = a[j] - exp(b[j]) * total
+    wide()
+    first, last = span(piece, rows, length)
+    for i in range(first, last):
+        target, a, b = gx[i], g[i], y[i]
+        total = line_sum(a)
+        for j in range(length):
+            target[j] = a[j] - exp(b[j]) * total
 
 
 @kernel
@@ -173,21 +164,13 @@ def entropy_rows(losses, p, x, labels, ignore, first, last):
         losses[i] = loss
 
 
-@parallel
-def cross_entropy(losses, p, x, labels, ignore):
+@shared
+def cross_entropy(piece, losses, p, x, labels, ignore):
     """losses (rows,) and the softmax p (rows, classes); the labels were checked."""
     rows, classes = x.shape
-    for piece in prange(pieces_of(rows, classes)):
-        wide()
-        first, last = span(piece, rows, classes)
-        entropy_rows(losses, p, x, labels, ignore, first, last)
-
-
-@kernel
-def cross_entropy_few(losses, p, x, labels, ignore):
-    """The same by one thread, which a small matrix is faster with."""
     wide()
-    entropy_rows(losses, p, x, labels, ignore, 0, x.shape[0])
+    first, last = span(piece, rows, classes)
+    entropy_rows(losses, p, x, labels, ignore, first, last)
 
 
 @kernel
@@ -214,17 +197,10 @@ def entropy_grad_rows(gx, g, step, count, p, labels, ignore, first, last):
             target[labels[i]] -= each
 
 
-@parallel
-def cross_entropy_grad(gx, g, step, count, p, labels, ignore):
+@shared
+def cross_entropy_grad(piece, gx, g, step, count, p, labels, ignore):
     """gx = g / count (p - onehot(labels)); g has one number for each row, or with step 0 one."""
     rows, classes = p.shape
-    for piece in prange(pieces_of(rows, classes)):
-        wide()
-        first, last = span(piece, rows, classes)
-        entropy_grad_rows(gx, g, step, count, p, labels, ignore, first, last)
-
-
-@kernel
-def cross_entropy_grad_few(gx, g, step, count, p, labels, ignore):
     wide()
-    entropy_grad_rows(gx, g, step, count, p, labels, ignore, 0, p.shape[0])
+    first, last = span(piece, rows, classes)
+    entropy_grad_rows(gx, g, step, count, p, labels, ignore, first, last)

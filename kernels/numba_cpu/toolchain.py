@@ -1,7 +1,7 @@
 """The one place that meets Numba: how kernels are compiled, where the machine code is kept.
 
     @kernel                     def copy(out, x): ...           called from Python, one thread
-    @parallel                   def rows(out, x): ...           `prange` inside
+    @shared                     def row(i, out, x): ...         for each i, by all (launch.py)
     callback(signature, task)   def task(out, x, n): ...        called by its address (launch.py)
     @device                     def exp(x): ...                 called from kernels, inlined by LLVM
 
@@ -9,9 +9,14 @@ All of them follow IEEE: no exception for 1/0, nan and inf go through; the only 
 product and a sum may become one fused instruction (`CONTRACT`). They release the GIL.
 
 *Vector width.* LLVM prefers 256-bit vectors on Intel's processors even where they have 512 bits.
-`wide()` in a kernel's body (in the body of its `prange` loop, which becomes a function of its own)
-asks for all the width there is, for this kernel alone; elsewhere it does nothing. A loop that
-computes gains 1.3 to 1.5 times (elementwise.py has figures), one that waits for memory nothing.
+`wide()` in the body of a kernel, a shared body or a task asks for all the width there is, for this
+one alone; elsewhere it does nothing. A loop that computes gains 1.3 to 1.5 times (elementwise.py
+has figures), one that waits for memory nothing.
+
+*The first call.* Somebody waits while a kernel is compiled, so compiling is kept short: a @device
+function is typed and written down once and never made into machine code of its own
+(`_DeviceLibrary`), and no kernel has a `prange`, for which Numba compiles the loop's body as a
+second kernel. A convolution's three kernels take 5.5 s of the processor; they took 15.
 
 *The cache.* Numba keeps machine code on disk, and takes it back if the kernel's own file is as it
 was; a change in another file that the kernel was made from would go unseen. So the folder's name is
@@ -36,6 +41,8 @@ except ImportError as error:
     raise ImportError("it needs Numba: pip install 'numba<0.69'") from error
 from numba import config, types
 from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 __all__ = [
@@ -46,9 +53,9 @@ __all__ = [
     "compilations",
     "device",
     "kernel",
-    "parallel",
     "parallel_from",
     "set_threads",
+    "threads",
     "wide",
 ]
 
@@ -132,17 +139,12 @@ def _kept(decorate: Callable[..., Any], function: Callable[..., Any], **options:
         config.CACHE_DIR = before
 
 
-def kernel(function: Any = None, *, fastmath: Any = CONTRACT, parallel: bool = False) -> Any:
+def kernel(function: Any = None, *, fastmath: Any = CONTRACT) -> Any:
     """Compile at the first call with arguments of new types, or load what was compiled before."""
     if function is None:
-        return lambda f: kernel(f, fastmath=fastmath, parallel=parallel)
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "parallel": parallel}
-    return _kept(numba.njit, function, **options)
-
-
-def parallel(function: Any = None, *, fastmath: Any = CONTRACT) -> Any:
-    """A kernel whose `prange` loops run on all of Numba's threads."""
-    return kernel(function, fastmath=fastmath, parallel=True)
+        return lambda f: kernel(f, fastmath=fastmath)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    return _kept(numba.njit, function, no_cfunc_wrapper=True, **options)
 
 
 def device(function: Any = None, *, fastmath: Any = CONTRACT, always: bool = False) -> Any:
@@ -153,26 +155,66 @@ def device(function: Any = None, *, fastmath: Any = CONTRACT, always: bool = Fal
     if function is None:
         return lambda f: device(f, fastmath=fastmath, always=always)
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
-    return numba.njit(function, forceinline=always, **options)
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(function, forceinline=always, pipeline_class=_DeviceCompiler, **options)
 
 
-def callback(signature: Any, function: Any, *, fastmath: Any = CONTRACT) -> int:
+class _DeviceLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """LLVM's code of a device function, which waits for the kernel that it is compiled into.
+
+    Numba would optimise it alone, with vectors for a function that is not `wide`, and make machine
+    code of it that nobody calls.
+    """
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """Python's objects, of which a device function has none."""
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _DeviceCompiler(Compiler):  # type: ignore[misc]
+    """Numba's compiler, which writes to a `_DeviceLibrary`."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, *arguments: Any) -> None:
+        super().__init__(typing, target, _DeviceLibrary(target.codegen(), "device"), *arguments)
+
+
+def callback(
+    signature: Any, function: Any, *, fastmath: Any = CONTRACT, parallel: bool = False
+) -> int:
     """Compile for C's calling convention now; the address of the machine code, which stays."""
     options = {"nopython": True, "error_model": "numpy", "fastmath": fastmath}
-    began = _LOG.begin()
+    options["parallel"] = parallel
+    _COMPILED.on_start()
     try:
         compiled = _kept(numba.cfunc, function, sig=signature, **options)
     finally:
-        _LOG.end()
+        _COMPILED.on_end(counts=False)
+    _COMPILED.count += not compiled.cache_hits
     _CALLBACKS.append(compiled)
-    if not compiled.cache_hits:
-        _LOG.add(time.perf_counter() - began)
     return int(compiled.address)
 
 
 def set_threads(threads: int) -> None:
     """Let parallel loops use this many threads, but no more than Numba started."""
     numba.set_num_threads(min(threads, config.NUMBA_NUM_THREADS))
+
+
+def threads() -> int:
+    """How many threads parallel loops use now."""
+    return int(numba.get_num_threads())
 
 
 def parallel_from() -> int:
@@ -205,47 +247,37 @@ def wide(typingctx: Any) -> Any:
 
 # what compiling took ------------------------------------------------------------------------------
 class Compilations(NamedTuple):
-    """How many kernels were compiled (not loaded) in this process, and the seconds it took."""
+    """How many kernels were compiled in this process, and the seconds for them and for loading."""
 
     count: int
     seconds: float
 
 
-class _Log(event.Listener):  # type: ignore[misc]
-    """Adds up Numba's compilations of our functions; one inside another counts as part of it."""
+class _Clock(event.Listener):  # type: ignore[misc]
+    """Adds up events of one kind; one inside another counts as part of it."""
 
     def __init__(self) -> None:
         self.count, self.seconds = 0, 0.0
         self.lock, self.local = threading.Lock(), threading.local()
 
-    def add(self, seconds: float) -> None:
-        with self.lock:
-            self.count, self.seconds = self.count + 1, self.seconds + seconds
-
-    def begin(self) -> float:
-        """Note that this thread compiles; the time."""
+    def on_start(self, event: Any = None) -> None:
         self.local.stack = [*getattr(self.local, "stack", []), time.perf_counter()]
-        return float(self.local.stack[-1])
 
-    def end(self) -> float | None:
-        """When the compilation that ends here began; None inside another one."""
+    def on_end(self, event: Any = None, counts: bool = True) -> None:
         *self.local.stack, began = self.local.stack
-        return None if self.local.stack else float(began)
-
-    def on_start(self, event: Any) -> None:
-        self.begin()
-
-    def on_end(self, event: Any) -> None:
-        began = self.end()
-        ours = str(event.data["dispatcher"].py_func.__module__).startswith("etude.")
-        if ours and began is not None:
-            self.add(time.perf_counter() - began)
+        if counts and not self.local.stack:
+            with self.lock:
+                self.count, self.seconds = (
+                    self.count + 1,
+                    self.seconds + time.perf_counter() - began,
+                )
 
 
-_LOG = _Log()
-event.register("numba:compile", _LOG)
+_COMPILED, _LOCKED = _Clock(), _Clock()
+event.register("numba:compile", _COMPILED)
+event.register("numba:compiler_lock", _LOCKED)  # held while a kernel is compiled or loaded
 
 
 def compilations() -> Compilations:
-    """What compiling cost this process until now: compare before and after a first call."""
-    return Compilations(_LOG.count, _LOG.seconds)
+    """What compiling and loading cost until now: compare before and after a first call."""
+    return Compilations(_COMPILED.count, _LOCKED.seconds)
