@@ -81,6 +81,12 @@ FIELDS = [
         ArgumentError,
         "iterations",
     ),
+    Wrong(
+        "crf_mean_field iterations for ever",
+        lambda: F.crf_mean_field(x(1, 3, 2, 2), x(1, 4, 4), 10**9),
+        ArgumentError,
+        "10000",
+    ),
 ]
 
 WORDS = [

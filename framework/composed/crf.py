@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import tensor as _tensor
 from ..checks import real, whole
-from ..errors import ShapeError, fail
+from ..errors import ArgumentError, ShapeError, fail
 from ..ops import derivatives as e
 from ..ops.checks import float_tensor
 from ..ops.index import gather
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = ["crf_energy", "crf_mean_field", "crf_pairwise"]
+
+MOST = 10_000
 
 
 def crf_pairwise(
@@ -101,7 +103,13 @@ def crf_mean_field(unary: Tensor, pairwise: Tensor, iterations: int = 10) -> Ten
     n, classes, height, width = theta.shape
     energies = reshape(theta, n, classes, height * width)
     q = softmax(-energies, 1)
-    for _ in range(whole(op, "iterations", iterations, 0)):
+    if whole(op, "iterations", iterations, 0) > MOST:
+        raise fail(
+            ArgumentError,
+            op,
+            f"expected at most {MOST} iterations, got more; 10 are enough: it has settled by then",
+        )
+    for _ in range(iterations):
         # The sum over other labels is that over all, equal for each l, less the label's own.
         q = softmax(matmul(q, pairwise) - energies, 1)
     return reshape(q, n, classes, height, width)
