@@ -242,7 +242,8 @@ def _plan(
             ArgumentError,
             "resnet",
             f"expected a depth of {', '.join(map(str, DEPTHS))}, four numbers of layers and three "
-            f"of replace_stride_with_dilation, got {depth!r}, {layers} and {dilate}",
+            f"of replace_stride_with_dilation, got {depth!r}, {layers} and {dilate}; leave out "
+            "what is to be as published",
         )
     block, counts = DEPTHS[depth]
     if any(dilate) and block is BasicBlock:

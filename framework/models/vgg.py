@@ -48,7 +48,8 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         if depth not in CONFIGURATIONS:
-            raise fail(ArgumentError, "vgg", f"expected a depth of 11, 13, 16 or 19, got {depth!r}")
+            said = f"expected a depth of 11, 13, 16 or 19, got {depth!r}"
+            raise fail(ArgumentError, "vgg", f"{said}; 16 is the one most used")
         times = scaler("vgg", width)
         classes = whole("vgg", "num_classes", num_classes)
         layers: list[nn.Module] = []
