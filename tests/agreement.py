@@ -33,6 +33,7 @@ def agree(
 
     In training, in float64: the norms of maps of one pixel magnify rounding beyond what is asked.
     """
+    torch.set_num_threads(1)  # nets this small gain nothing from threads, which wait busily
     disturb(twin)
     if training:
         model.double(), twin.double()
