@@ -156,8 +156,8 @@ def adam_steps(s: Setting) -> Found:
     """Steps to a training loss of 0.1, each method with the best learning rate of a grid."""
     d, steps = digits(s.seed), s.pick(700, 15)
     grids: dict[str, tuple[Any, list[float]]] = {
-        "SGD": (optim.SGD, [0.01, 0.03, 0.1, 0.3, 1.0]),
-        "Adam": (optim.Adam, [0.001, 0.003, 0.01, 0.03]),
+        "SGD": (optim.SGD, [0.03, 0.1, 0.3, 1.0, 3.0, 10.0]),
+        "Adam": (optim.Adam, [0.003, 0.01, 0.03, 0.1]),
     }
     effects, curves = {}, {}
     for name, (method, rates) in grids.items():
