@@ -28,7 +28,7 @@ parts of the tape. `Tape.called` names those.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
+from operator import index, methodcaller
 from threading import Lock
 from typing import Any
 
@@ -225,7 +225,7 @@ class Run:
         """Make a step's call on the blocks of this run."""
         names = zip(step.instruction.inputs, step.inputs, strict=True)
         blocks = {v: self.real(block) for v, block in names}
-        return call(self.tape.engine, step.instruction, blocks, Knob.read, self.random)
+        return call(self.tape.engine, step.instruction, blocks, methodcaller("read"), self.random)
 
     def real(self, block: Block) -> Block:
         """The block of this run that one of the tape stands for."""
