@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 import etude
 from etude.framework import weights
 from etude.framework.cli import main
+from etude.framework.data.mirror import Broken
 from etude.framework.training import Callback, Step, Trainer
 
 Run = Callable[..., tuple[int, str, str]]
@@ -250,7 +251,7 @@ REFUSED = [
     (["train"], "Missing argument 'MODEL'"),
     (["train", "lenet"], "no model is called 'lenet'; did you mean 'lenet5'?"),
     (["train", "mlp", "--data", "digit"], "no data set is called 'digit'; did you mean 'digits'?"),
-    (["train", "mlp", "--data", "mnist"], "put the four files of the set there"),
+    (["train", "mlp", "--data", "mnist"], "connect to the network, or put a file with that name"),
     (["train", "mlp", "--backend", "nunpy"], "got 'nunpy'; did you mean 'numpy'?"),
     (["train", "mlp", "--optimizer", "adan"], "did you mean 'adam'?"),
     (["train", "mlp", "--schedule", "cosin"], "did you mean 'cosine'?"),
@@ -283,11 +284,17 @@ REFUSED = [
 ]
 
 
+def off_line(*parts: object) -> None:
+    raise Broken("Network is unreachable")
+
+
 @pytest.mark.parametrize("args, message", REFUSED, ids=[" ".join(r[0]) for r in REFUSED])
 @pytest.mark.usefixtures("few_digits")
 def test_a_wrong_value_gets_one_line_and_exit_code_2(
-    etude_command: Run, args: list[str], message: str
+    etude_command: Run, args: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ETUDE_DATA", "nothing-here")
+    monkeypatch.setattr("etude.framework.data.mirror._ask", off_line)
     Path("file").write_text("")
     code, _, err = etude_command(*args)
     assert code == 2
