@@ -297,7 +297,9 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of sum(outputs * grad_outputs) for `inputs`, leaving every `.grad` alone.
 
-    Raises GradError if an input took no part, unless `allow_unused` (then None stands for it).
+    With `create_graph` they can be differentiated again. Raises GradError if an input took no
+    part, unless `allow_unused` (then None stands for it). Rumelhart, Hinton & Williams 1986; by
+    graph, Griewank & Walther 2008. Decks: D0, D1, D2, D3, D4; a second derivative none of them.
     """
     outs = [outputs] if isinstance(outputs, _tensor.Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, _tensor.Tensor) else list(inputs)

@@ -190,7 +190,11 @@ class Tensor:
         retain_graph: Flag | None = None,
         create_graph: Flag = False,
     ) -> None:
-        """Add the gradient of sum(gradient * self) to the `.grad` of every leaf."""
+        """Add the gradient of sum(gradient * self) to the `.grad` of every leaf.
+
+        dL/dx = (dy/dx)^T dL/dy from result to inputs, over what the forward pass stored.
+        Rumelhart, Hinton & Williams 1986. Decks: D0, D1, D2, D3 (module by module), D4.
+        """
         sweep.backward(self, gradient, retain_graph, create_graph)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:

@@ -2,7 +2,7 @@
 
 What a net learned on one task is a good start for another (L. Torrey and J. Shavlik, "Transfer
 learning", 2009; J. Yosinski et al., "How transferable are features in deep neural networks?", NIPS
-2014). Deck: D1.
+2014). Decks: D1.
 
     model = models.resnet50()
     print(transfer.load_weights(model, "resnet50.safetensors", strict=False))
@@ -66,7 +66,7 @@ def load_weights(
 
     strict: all names and shapes have to fit, as for `load_state_dict`, which raises StateMismatch.
     Else what fits by name and shape is loaded, and the rest is in the report. (`load_state_dict`
-    with strict=False refuses other shapes, as torch does.)
+    with strict=False refuses other shapes, as torch does.) Decks: D0, D4 (fine-tuning).
     """
     given = source if isinstance(source, Mapping) else weights.load(source)
     own = {name: t.shape for name, t in model.state_dict().items()}
@@ -107,6 +107,7 @@ def replace_last_layer(model: Module, num_classes: int) -> tuple[str, Module]:
 
     The new layer is a Linear, or a Conv2d of the same form, and needs a gradient whether or not the
     rest is frozen: `model.requires_grad_(False)` first, then this, and the last layer alone learns.
+    Decks: D1.
     """
     name, old = last_layer(model)
     classes = whole("replace_last_layer", "num_classes", num_classes)
@@ -142,8 +143,8 @@ def bottleneck_features(
     without any.
 
     Returns a TensorDataset of (features, labels, ...). Raises ArgumentError if the folder holds
-    features of another model, layer or data set. Source: deck D1 (transfer learning with GoogLeNet,
-    whose bottleneck is 1024 numbers).
+    features of another model, layer or data set. Decks: D1 (transfer learning with GoogLeNet, whose
+    bottleneck is 1024 numbers).
     """
     op = "bottleneck_features"
     whole(op, "batch_size", batch_size)

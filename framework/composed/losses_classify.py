@@ -37,7 +37,8 @@ def cross_entropy(
     Returns: () for "mean", which divides by the weight of the labels that count (by their number,
     for probabilities), and "sum"; the target's shape without C for "none".
     Raises: ShapeError, DTypeError, ArgumentError; IndexOutOfRange for a label outside 0 ... C-1.
-    Source: decks D2 and D3 (whose mean over time is that of (N, C, T)); smoothing: Szegedy 2016.
+    Source: Szegedy et al. 2016 (smoothing). Decks: D1, D2, D3, D4; D3's mean over time is that of
+    (N, C, T), and D1's formula negates only its first term: a slip.
     """
     op = "cross_entropy"
     x = float_tensor(op, input)
@@ -80,7 +81,7 @@ def nll_loss(
     Args: input (N, C), (N, C, d1, ...) or (C,); target the same without C, int64 labels; `weight`
     (C,) weighs the classes. Labels equal to `ignore_index` count for nothing.
     Returns: () for "mean", which divides by the weight of the labels that count, and "sum"; the
-    target's shape for "none". Raises: as cross_entropy does. Source: deck D2.
+    target's shape for "none". Raises: as cross_entropy does. Decks: D2, D4.
     """
     x = float_tensor("nll_loss", input)
     check_reduction("nll_loss", reduction)

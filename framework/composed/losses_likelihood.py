@@ -37,7 +37,7 @@ def binary_cross_entropy(
     Args: input and target of one shape, both in [0, 1]; `weight` broadcasts to it. From logits
     binary_cross_entropy_with_logits is exact where this has run out of digits.
     Raises: ShapeError; ArgumentError for an input outside [0, 1].
-    Source: decks D0, D2; D1's slide negates only its first term, which is a slip.
+    Decks: D1, D2, D4. D1's slide negates only its first term, which is a slip.
     """
     op = "binary_cross_entropy"
     x = float_tensor(op, input)
@@ -66,7 +66,7 @@ def binary_cross_entropy_with_logits(
     Neither term cancels the other, so that small losses keep their digits; nothing overflows.
 
     Args: input (logits) and target (in [0, 1]) of one shape; `weight` and `pos_weight` p, which
-    trades recall for precision, broadcast to it. Raises: ShapeError, DTypeError. Source: deck D2.
+    trades recall for precision, broadcast to it. Raises: ShapeError, DTypeError. Decks: D2.
     """
     op = "binary_cross_entropy_with_logits"
     x = float_tensor(op, input)
@@ -114,7 +114,7 @@ def gaussian_nll_loss(
     Args: input (the mean) and target of one shape, or that broadcast; var of the input's shape,
     the same with one axis 1 or without its last axis, or a number. The gradient of var passes the
     limit eps, as in torch. Raises: ShapeError; ArgumentError for a variance below 0.
-    Source: deck D2; Nix & Weigend 1994.
+    Source: Nix & Weigend 1994. Decks: D2 (a linear output as the mean of a Gaussian).
     """
     op = "gaussian_nll_loss"
     x = float_tensor(op, input)

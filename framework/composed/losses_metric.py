@@ -122,8 +122,8 @@ def contrastive_loss(
 
     Args: input1 and input2 (..., D) of one shape, from two copies of a network that share their
     weights; target (...), 1 for a pair that belongs together, 0 or -1 for another (the paper's Y
-    is the other way round). Raises: ShapeError. Source: Hadsell, Chopra & LeCun 2006, equation 4;
-    siamese networks in decks D3 and D4.
+    is the other way round). Raises: ShapeError. Source: Hadsell, Chopra & LeCun 2006, equation 4.
+    Decks: D3 (among its losses), D4 (siamese networks, for one-shot learning).
     """
     op = "contrastive_loss"
     a, b = float_tensor(op, input1), float_tensor(op, input2)

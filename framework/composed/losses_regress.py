@@ -22,7 +22,7 @@ def mse_loss(
     """w (x - t)^2; "mean" divides by the sum of the weights.
 
     Args: input, target and `weight` of one shape. Raises: ShapeError, DTypeError, ArgumentError.
-    Source: decks D0 and D4 sum it (reduction="sum"), D1 and D3 take half the sum.
+    Decks: D0, D4 sum it (reduction="sum"), D1 and D3 take half the sum (`squared_error`).
     """
     d = _difference("mse_loss", input, target)
     return _weighted("mse_loss", d * d, weight, reduction)

@@ -92,7 +92,10 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """The mean of each window of (N, C, H, W); padding counts as zeros unless told not to. D4."""
+    """The mean of each window of (N, C, H, W); padding counts as zeros unless told not to.
+
+    LeCun et al. 1998. Decks: D4.
+    """
     return pool.avg_pool(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -119,7 +122,11 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Average pooling to a given size; None keeps an axis; 1 is global average pooling."""
+    """Average pooling to a given size; None keeps an axis; 1 is global average pooling.
+
+    Global: Lin et al. 2014 (Network in network). Decks: none by name; D4's mean
+    pooling, over the whole map.
+    """
     return pool.adaptive_avg_pool(2, input, output_size)
 
 

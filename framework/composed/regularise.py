@@ -23,7 +23,8 @@ def pad(
     """Pad the last axes: (left, right) of the last, then (top, bottom) of the one before, ...
 
     mode "constant" writes `value`; "reflect" mirrors without repeating the border; "replicate"
-    repeats the border (deck D0's copy-border); "circular" wraps around. Negative numbers crop.
+    repeats the border (D0's copy-border); "circular" wraps around. Negative numbers crop.
+    Decks: D0, D2, D3, D4.
     """
     pairs = _pairs(input, pad)
     if mode == "constant":

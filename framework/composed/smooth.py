@@ -66,7 +66,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Dugas et al. 2001; D0."""
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Dugas et al. 2001.
+
+    Decks: D0.
+    """
     x = float_tensor("softplus", input)
     if beta == 1.0:
         return select(x > threshold, x, e.SOFTPLUS(x))

@@ -87,7 +87,8 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     """Max pooling of (N, C, H, W) to a given size; None keeps an axis.
 
     Window i of m covers floor(i n / m) ... ceil((i + 1) n / m) of an axis of n. With
-    `return_indices` also the flat positions in each plane.
+    `return_indices` also the flat positions in each plane. Decks: none by name; D3's RoI pooling,
+    of a whole map.
     """
     return _adaptive_max_pool(2, input, output_size, return_indices)
 
@@ -219,7 +220,7 @@ def max_unpool2d(
     """The maxima of max_pool2d back at their positions, zeros elsewhere. Zeiler & Fergus 2014.
 
     The size is (H - 1) stride - 2 padding + kernel, unless `output_size` says otherwise; of equal
-    positions the last one counts.
+    positions the last one counts. Decks: D1 (deconvolution views).
     """
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 

@@ -111,7 +111,8 @@ def cifar100(
 ) -> Splits:
     """CIFAR-100: as `cifar10`, with 100 `fine` classes or their 20 `coarse` ones.
 
-    Raises ArgumentError for other labels, and what `cifar10` does.
+    Raises ArgumentError for other labels, and what `cifar10` does. Krizhevsky 2009. Decks: D2
+    (CIFAR).
     """
     if labels not in ("fine", "coarse"):
         why = f"expected labels 'fine' or 'coarse', got {labels!r}; use 'fine'"

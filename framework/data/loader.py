@@ -84,6 +84,8 @@ class DataLoader:
     `if __name__ == "__main__":`, and the dataset and transform are pickled once for each start.
     Raises ArgumentError for wrong arguments; iterating raises what making a batch raised, in a
     worker too, and WorkerError if a worker dies.
+
+    Decks: D0, D2, D3 (batch, mini-batch and single samples; D0's are a random partition), D4.
     """
 
     def __init__(

@@ -24,14 +24,14 @@ class AlexNet(nn.Module):
     image_size 224 is torchvision's form, 61,100,840 parameters: padding 2 before the first
     convolution, 64, 192, 384, 256, 256 channels. 227 is the paper's, 62,378,344 parameters: 96,
     256, 384, 384, 256 channels and no padding, which fits 227, for (227 - 11) / 4 + 1 = 55; the
-    paper and deck D2 print 224, which does not fit. `groups=2` are the paper's two streams, one for
+    paper and D2 print 224, which does not fit. `groups=2` are the paper's two streams, one for
     each of its two GPUs, joined at the third convolution: 60,965,224 parameters. `lrn` puts the
     paper's local response norm after the first two ReLUs. The paper's dropout belongs to the first
-    two linear layers (deck D2 puts it elsewhere).
+    two linear layers (D2 puts it elsewhere).
 
     `without` leaves out some of the layers 2 to 7, counted as in the paper, to see what each is
-    worth (deck D3). `width` multiplies all channels and hidden units. Names are torchvision's:
-    features.0, 3, 6, 8, 10 and classifier.1, 4, 6, whatever the options.
+    worth (D3). `width` multiplies all channels and hidden units. Names are torchvision's:
+    features.0, 3, 6, 8, 10 and classifier.1, 4, 6, whatever the options. Decks: D0, D1, D2, D3, D4.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """Auto-encoders: nets that learn codes by giving their input back. D. Rumelhart, G. Hinton and
-R. Williams, "Learning internal representations by error propagation", 1986; decks D0, D3 and D4."""
+R. Williams, "Learning internal representations by error propagation", 1986. Decks: D0, D3, D4."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Autoencoder(nn.Module):
     """x -> g(f(x)): an encoder f to the code h = f(x) and a decoder g back, of any kind.
 
     x (N, ...) -> a reconstruction of x's shape, if the decoder makes as many numbers.
+    Rumelhart, Hinton & Williams 1986. Decks: D0, D3, D4.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:

@@ -1,6 +1,6 @@
 """Character language model. T. Mikolov et al., "Recurrent neural network based language model",
 Interspeech 2010; with an LSTM: A. Graves, "Generating sequences with recurrent neural networks",
-2013, section 3. Deck: D3."""
+2013, section 3. Decks: D3."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class CharRNN(nn.Module):
     (detach the state between pieces). cell is "rnn" (tanh), "lstm" or "gru". With 128 tokens, 64
     features, 256 units and one layer 123,520 parameters (rnn) and 370,816 (lstm). Names: encoder,
     rnn, decoder, those of PyTorch's example of a word language model.
+
+    Mikolov et al. 2010; Graves 2013. Decks: D3.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """Deep belief network. G. Hinton, S. Osindero and Y.-W. Teh, "A fast learning algorithm for deep
-belief nets", Neural Computation 18 (7), 2006; deck D0, and D1 for semantic hashing."""
+belief nets", Neural Computation 18 (7), 2006. Decks: D0; D1 for semantic hashing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DBN(nn.Module):
 
     sizes: visible units, then those of each hidden layer. v (N, ...) in [0, 1] -> p(h = 1) of the
     top layer, (N, sizes[-1]). Once trained, the top two layers draw from p(h) by Gibbs sampling and
-    those below turn that into data (`sample`).
+    those below turn that into data (`sample`). Hinton, Osindero & Teh 2006. Decks: D0, D1.
     """
 
     def __init__(self, sizes: Sequence[int] = (64, 64, 32)) -> None:

@@ -1,5 +1,5 @@
 """Fast R-CNN's head, and Faster R-CNN. R. Girshick, "Fast R-CNN", ICCV 2015, section 2; S. Ren,
-K. He, R. Girshick and J. Sun, "Faster R-CNN", NIPS 2015. Deck: D3."""
+K. He, R. Girshick and J. Sun, "Faster R-CNN", NIPS 2015. Decks: D3."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class RoIHead(nn.Module):
     maps (N, C, H, W) and boxes, N tensors (L, 4) -> logits (K, num_classes), codes
     (K, 4 num_classes); class 0 is the background. Names are torchvision's: box_head.fc6, fc7,
     box_predictor.cls_score, bbox_pred.
+    Girshick 2015, section 2. Decks: D3, D4 (by name).
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class FasterRCNN(nn.Module):
     each image, returns four losses by name, to be added. In evaluation `model(images)` returns a
     Detection for each image. The backbone has `maps` and `map_channels`, as VGG and ResNet do;
     `place` says which of its maps is used and `stride` that map's stride. Names are torchvision's:
-    backbone, rpn.head, roi_heads.
+    backbone, rpn.head, roi_heads. Ren et al. 2015. Decks: D3.
     """
 
     def __init__(

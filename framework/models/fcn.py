@@ -1,5 +1,5 @@
 """Fully convolutional networks. J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks
-for semantic segmentation", CVPR 2015, sections 3 and 4. Deck: D3."""
+for semantic segmentation", CVPR 2015, sections 3 and 4. Decks: D3."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ class FCN(nn.Module):
     second head on the maps before the last, as torchvision does; in training the result then is
     FCNOutputs(out, aux). Its names are torchvision's: backbone, classifier.0 ... classifier.4,
     aux_classifier; score1 and score2 are ours. The paper learns the enlarging, starting from the
-    bilinear one, and makes its head of VGG's linear layers.
+    bilinear one, and makes its head of VGG's linear layers. Long, Shelhamer & Darrell 2015.
+    Decks: D3 (as the unary part of a CRF).
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """Generative adversarial networks. I. Goodfellow et al., "Generative adversarial nets", NIPS 2014;
-the convolutional form after A. Radford, L. Metz and S. Chintala, 2016; decks D3 and D4."""
+the convolutional form after A. Radford, L. Metz and S. Chintala, 2016. Decks: D3, D4."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class GAN(nn.Module):
     """A generator z -> x and a discriminator x -> logit of being real, (N, 1).
 
     latent: the size of the noise z ~ N(0, 1). Calling it with noise (N, latent) gives examples.
+    Goodfellow et al. 2014. Decks: D3, D4.
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, latent: int) -> None:
@@ -119,6 +120,7 @@ def gan_step(
     Goodfellow's algorithm 1: k = discriminator_steps updates of D, each on its share of x and as
     many generated examples, then one of G. form as in `gan_generator_loss`: "non_saturating", or
     the "minimax" that D4 states. x holds k mini-batches. For `each_batch`.
+    Decks: D4, whose step of D has one sum inside the other: a slip, they stand side by side.
     """
     k = whole("gan_step", "discriminator_steps", discriminator_steps)
     choice("gan_step", "form", form, ("non_saturating", "minimax"))

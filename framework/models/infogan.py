@@ -1,6 +1,6 @@
 """InfoGAN. X. Chen, Y. Duan, R. Houthooft, J. Schulman, I. Sutskever and P. Abbeel, "InfoGAN:
 interpretable representation learning by information maximizing generative adversarial nets", NIPS
-2016; deck D4."""
+2016. Decks: D4."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class InfoGAN(nn.Module):
     on [-1, 1]. Q and the discriminator share all layers but the last (the paper's appendix C):
     `body`, then `real` (N, 1) or `code` (N, classes + factors). Multi-layer perceptrons with leaky
     ReLU of slope 0.2, and sigmoid at the generator's end: examples (N, features) in [0, 1].
+    Chen et al. 2016. Decks: D4, which writes the entropy without its minus.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """LeNet-5. Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning applied to
-document recognition", Proceedings of the IEEE 86 (11), 1998, section II.B; decks D1 to D4."""
+document recognition", Proceedings of the IEEE 86 (11), 1998, section II.B. Decks: D1, D2, D4."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class LeNet5(nn.Module):
     out and the last layer measures distances. Here, as is usual today: ReLU and max pooling unless
     `activation="tanh", pooling="avg"` ask for the others, all connections, a linear last layer.
     The layer `fc1` is the paper's C5: a convolution whose kernel covers its whole input.
+    LeCun et al. 1998. Decks: D1, D2, D4.
     """
 
     def __init__(

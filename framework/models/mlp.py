@@ -24,6 +24,7 @@ def mlp(
     """x -> W3 a(W2 a(W1 x + b1) + b2) + b3, on images or vectors of `in_features` numbers.
 
     The logits are (N, num_classes). 784-256-128-10 has 235,146 parameters.
+    Rumelhart, Hinton & Williams 1986. Decks: D0, D1, D2, D3, D4.
     """
     act = ACTIVATIONS[choice("mlp", "activation", activation, tuple(ACTIVATIONS))]
     layers: list[nn.Module] = [nn.Flatten()]

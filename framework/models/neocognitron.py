@@ -1,6 +1,6 @@
 """The Neocognitron, as history. K. Fukushima, "Neocognitron: a self-organizing neural network model
 for a mechanism of pattern recognition unaffected by shift in position", Biological Cybernetics 36,
-1980, section 2. Deck: D2."""
+1980, section 2. Decks: D2."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class Neocognitron(nn.Module):
     S-cells without labels, by competition: the strongest cell of a place learns what it sees. Here
     all is trained by descent, which the model did not know, so the linear layer takes the place of
     the last C-layer, whose planes were the classes. Names: s1.excite, s1.inhibit, ..., fc.
+    Fukushima 1980. Decks: D2.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """Network in network. M. Lin, Q. Chen and S. Yan, "Network in network", ICLR 2014, sections 3 and
-4.2. Deck: D2."""
+4.2. Decks: D2, D3."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class NetworkInNetwork(nn.Module):
     form "cifar" has three blocks for 32x32, 966,986 parameters for 10 classes; "imagenet" four for
     224x224, 7,595,176 for 1000. Between blocks are max pooling (3, stride 2) and dropout; the
     ImageNet form drops once, before its last block. `width` multiplies all channels but the last.
-    Modules are named features.0, ...; torchvision has no such net.
+    Modules are named features.0, ...; torchvision has no such net. Lin et al. 2014.
+    Decks: D2, D3.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class CifarResNet(nn.Module):
     parameters. shortcut "A" pads with zeros, as the paper does for CIFAR-10; "B" uses a 1x1
     convolution. `residual=False` is the paper's plain net of the same layers, which at 56 learns
     worse than at 20 (figure 6). `width` multiplies all channels. Layers are named as in
-    torchvision's ResNet.
+    torchvision's ResNet. He et al. 2016, section 4.2. Decks: D2 (CIFAR), D3, D4.
     """
 
     def __init__(

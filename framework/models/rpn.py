@@ -1,5 +1,5 @@
 """Region proposal network. S. Ren, K. He, R. Girshick and J. Sun, "Faster R-CNN: towards real-time
-object detection with region proposal networks", NIPS 2015, section 3. Deck: D3."""
+object detection with region proposal networks", NIPS 2015, section 3. Decks: D3."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class RPN(nn.Module):
     maps (N, C, H, W) -> RPNOutputs. scales and ratios: see `make_anchors`; stride: pixels of the
     image for one of the map. `loss` and `proposals` take the outputs. Names: head.*, as in
     torchvision's rpn. With 512 channels in, those of VGG-16, and 9 anchors 2,382,893 parameters.
+    Ren et al. 2015, section 3. Decks: D3.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """Squeeze-and-excitation. J. Hu, L. Shen and G. Sun, "Squeeze-and-excitation networks", CVPR 2018,
-sections 3 and 6.1, table 1. Deck: D2."""
+sections 3 and 6.1, table 1. Decks: D2."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def se_resnet50(
 
     x (N, in_channels, H, W) float32, 224 in the paper -> logits (N, num_classes). The blocks' SE
     modules are named layer1.0.se.fc1 and so on; all else is as in torchvision's ResNet.
+    Hu, Shen & Sun 2018. Decks: D2.
     """
     attention = partial(SqueezeExcitation, reduction=reduction)
     return ResNet(depth, num_classes, in_channels, width=width, layers=layers, attention=attention)

@@ -38,6 +38,7 @@ class Siamese(nn.Module):
     head "logit": (a, b) -> fc(|tower(a) - tower(b)|), (N,), whose sigmoid is the probability that
     both show one thing, for `binary_cross_entropy_with_logits` (Koch et al.); then `features` is
     the number of the tower's outputs. Names are tower.* and fc.*; torchvision has no such net.
+    Bromley et al. 1993. Decks: D3 (the contrastive loss), D4.
     """
 
     def __init__(self, tower: nn.Module, features: int | None = None, head: str = "pair") -> None:

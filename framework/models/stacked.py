@@ -1,5 +1,5 @@
 """Deep auto-encoders trained layer by layer, then as one. Y. Bengio, P. Lamblin, D. Popovici and
-H. Larochelle, "Greedy layer-wise training of deep networks", NIPS 2007; deck D0."""
+H. Larochelle, "Greedy layer-wise training of deep networks", NIPS 2007. Decks: D0."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ def pretrain_stack(
 def with_classifier(model: Autoencoder, code: int, num_classes: int) -> nn.Sequential:
     """The encoder, shared with the auto-encoder, and a new linear layer on its codes (N, code).
 
-    As in D0: freeze the encoder (`net[0].requires_grad_(False)`), train the layer, then set the
-    encoder free and fine-tune the whole. Returns: a net x (N, ...) -> logits (N, num_classes).
+    Decks: D0, whose way it is: freeze the encoder (`net[0].requires_grad_(False)`), train the
+    layer, then set the encoder free and fine-tune the whole. Returns: a net x (N, ...) -> logits
+    (N, num_classes).
     """
     head = nn.Linear(whole("classifier", "code", code), whole("classifier", "classes", num_classes))
     return nn.Sequential(model.encoder, head)

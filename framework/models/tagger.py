@@ -1,7 +1,7 @@
 """A tag for each word (part of speech, named entity). R. Collobert et al., "Natural language
 processing (almost) from scratch", JMLR 12, 2011, section 3; with a bidirectional LSTM: Z. Huang,
 W. Xu and K. Yu, "Bidirectional LSTM-CRF models for sequence tagging", 2015, section 2.2.
-Deck: D1."""
+Decks: D1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Tagger(nn.Module):
     `bidirectional` reads the words from both ends. For `cross_entropy` the classes come second:
     `cross_entropy(logits.transpose(1, 2), tags)`, with ignore_index for padding. Names:
     word_embeddings, lstm, hidden2tag, those of PyTorch's tutorial. With 10,000 words and 9 tags
-    1,237,833 parameters.
+    1,237,833 parameters. Collobert et al. 2011; Huang, Xu & Yu 2015. Decks: D1.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """Variational auto-encoder. D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014;
-decks D3 and D4."""
+Decks: D3, D4."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class VAE(nn.Module):
     x (N, ...) of in_features numbers -> (logits or means, of x's shape; mean (N, latent); log_var
     (N, latent)). likelihood "bernoulli": x in [0, 1], the decoder gives logits; "gaussian": x real,
     means of unit variance. hidden: sizes of the encoder's layers, the decoder's in reverse.
+    Kingma & Welling 2014. Decks: D3, D4.
     """
 
     def __init__(

@@ -34,6 +34,7 @@ class VGG(nn.Module):
     linear layers only the last is left, one Linear(512, num_classes) without dropout; VGG-11 then
     has 9,225,610 parameters for 10 classes. Names are torchvision's: features.0.weight, ...,
     classifier.6.bias (small: classifier.weight). Convolutions start by He's rule (fan_out).
+    Simonyan & Zisserman 2015. Decks: D0, D2, D3, D4.
     """
 
     def __init__(

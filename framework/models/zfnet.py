@@ -1,5 +1,5 @@
 """ZFNet. M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks",
-ECCV 2014, section 4.1 and figure 3. Deck: D2."""
+ECCV 2014, section 4.1 and figure 3. Decks: D2."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class ZFNet(nn.Module):
     `lrn` is the paper's contrast normalisation across maps, by AlexNet's constants. `width`
     multiplies all channels and hidden units. The names features.0, 4, 8, 10, 12 and classifier.1,
     4, 6 follow torchvision's AlexNet; torchvision has no ZFNet.
+    Zeiler & Fergus 2014. Decks: D2.
     """
 
     def __init__(

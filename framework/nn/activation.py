@@ -43,7 +43,11 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """max(x, 0), with derivative 0 at 0 (deck D3). Nair & Hinton 2010."""
+    """max(x, 0), with derivative 0 at 0, as D3 says. Nair & Hinton 2010.
+
+    Large learning rates make units that stay at 0; D3 says that they mitigate it, which is
+    backwards. Decks: D0, D1, D2, D3, D4.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -67,7 +71,10 @@ class SiLU(_Inplace):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope * x. (0.01 in torch, 0.1 in deck D0.)"""
+    """x where x > 0, else negative_slope * x. Maas et al. 2013.
+
+    Decks: D0, whose slope is 0.1; PyTorch's, the default, is 0.01.
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -160,9 +167,10 @@ class Hardtanh(Module):
 
 
 class Softmax(Module):
-    """e^(x_i) / sum_j e^(x_j) along `dim`, with the maximum taken out first (deck D3).
+    """e^(x_i) / sum_j e^(x_j) along `dim`, with the maximum taken out first.
 
-    A classifier trained with CrossEntropyLoss has none: the loss takes logits.
+    A classifier trained with CrossEntropyLoss has none: the loss takes logits. Bridle 1990.
+    Decks: D2, D3, D4.
     """
 
     def __init__(self, dim: int) -> None:
@@ -179,7 +187,10 @@ class Softmax(Module):
 
 
 class LogSoftmax(Softmax):
-    """log(softmax(x)) along `dim`, computed as x - logsumexp(x)."""
+    """log(softmax(x)) along `dim`, computed as x - logsumexp(x); any shape, float.
+
+    Decks: none by name; the logarithm of D3's softmax, inside its cross-entropy.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Along `dim`."""

@@ -142,7 +142,7 @@ class RReLU(Stateless):
 
 
 class HardThreshold(Stateless):
-    """1 where x >= threshold, else 0, with gradient 0: the perceptron's activation (deck D4)."""
+    """1 where x >= threshold, else 0, with gradient 0: the perceptron's. Decks: D4."""
 
     threshold: float
 

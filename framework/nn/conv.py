@@ -148,11 +148,11 @@ class Conv2d(_Conv):
     weight: (out_channels, in_channels / groups, K, L), bias: (out_channels,), both uniform in
     +-1 / sqrt(fan_in) at first. kernel_size, stride, padding and dilation are numbers or pairs;
     padding may be "same" or "valid". padding_mode says what lies beyond the border: "zeros",
-    "reflect", "replicate" (deck D0's copy-border) or "circular". Output size: floor((H + 2 padding
+    "reflect", "replicate" (D0's copy-border) or "circular". Output size: floor((H + 2 padding
     - dilation (K - 1) - 1) / stride) + 1.
 
-    Parameters: K L C O / groups + O (deck D4 counts them with the image's size; it is the
-    kernel's).
+    Parameters: K L C O / groups + O (D4 counts them with the image's size; it is the kernel's).
+    Decks: D0, D1, D2, D3, D4.
     """
 
 
@@ -254,7 +254,8 @@ class ConvTranspose2d(_ConvTranspose):
     """The transpose (gradient for the input) of Conv2d, which enlarges: also called deconvolution.
 
     x: (N, in_channels, H, W). weight: (in_channels, out_channels / groups, K, L). Output size:
-    (H - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1.
+    (H - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1. Zeiler et al. 2010.
+    Decks: D1 (deconvolution, as the way from an activation back to pixels).
     """
 
 

@@ -11,10 +11,10 @@ from .module import Module
 class Dropout(Module):
     """In training, zero each element with probability p and scale the others by 1 / (1 - p).
 
-    p is the probability to *drop*, as in torch and deck D4; decks D0 and D3 give the probability to
+    p is the probability to *drop*, as in torch and D4; D0 and D3 give the probability to
     keep: `Dropout(1 - p)`. They scale at test time instead, which has the same expectation.
     `inplace` is taken for torch's sake and changes nothing: values are immutable here. Srivastava
-    et al. 2014.
+    et al. 2014. Decks: D0, D3, D4.
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

@@ -23,6 +23,7 @@ class Embedding(Module):
     first. The row at `padding_idx` starts at zero and gets no gradient. With `max_norm` rows that
     are looked up and longer, in the norm `norm_type`, are shortened to it in the weight; with
     `scale_grad_by_freq` a row's gradient is divided by how often it was looked up.
+    Bengio et al. 2003. Decks: D1 (term embeddings).
     """
 
     weight: Parameter

@@ -81,14 +81,14 @@ def _floats(op: str, tensor: Tensor) -> None:
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Every element is `val`. A small positive bias keeps ReLU units alive at first."""
+    """Every element is `val`. A small positive bias keeps ReLU units alive at first. Decks: D2."""
     expect_tensor("constant_", "tensor", tensor)
     with no_grad():
         return tensor.fill_(val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros. For biases (D0): weights of equal units would stay equal for ever."""
+    """Zeros. For biases: weights of equal units would stay equal for ever. Decks: D0, D2."""
     return constant_(tensor, 0.0)
 
 
@@ -151,24 +151,28 @@ def _spread(gain: float, fan: float) -> float:
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """U(-a, a) with a = gain sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010."""
+    """U(-a, a) with a = gain sqrt(6 / (fan_in + fan_out)). Glorot & Bengio 2010, equation 16.
+
+    Decks: D0 (as U(-sqrt(3) s, sqrt(3) s), whose s is `lecun_normal_`'s; here `xavier_normal_`'s).
+    """
     std = _spread(gain, sum(fans("xavier_uniform_", tensor)) / 2.0)
     return uniform_(tensor, -sqrt(3.0) * std, sqrt(3.0) * std, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """N(0, s^2) with s = gain sqrt(2 / (fan_in + fan_out)). Glorot & Bengio 2010; deck D2.
+    """N(0, s^2) with s = gain sqrt(2 / (fan_in + fan_out)). Glorot & Bengio 2010.
 
-    Decks D0 and D3 give the name Xavier to s = 1 / sqrt(fan_in): that is `lecun_normal_`.
+    Decks: D2. D0 and D3 give the name Xavier to s = 1 / sqrt(fan_in): that is `lecun_normal_`.
     """
     std = _spread(gain, sum(fans("xavier_normal_", tensor)) / 2.0)
     return normal_(tensor, 0.0, std, generator)
 
 
 def lecun_normal_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
-    """N(0, s^2) with s = 1 / sqrt(fan_in): what decks D0 and D3 (and Caffe) call Xavier.
+    """N(0, s^2) with s = 1 / sqrt(fan_in).
 
     LeCun et al., "Efficient BackProp", 1998. The same as kaiming_normal_(nonlinearity="linear").
+    Decks: D0, D3, which call it Xavier, as Caffe does.
     """
     return normal_(tensor, 0.0, _spread(1.0, fans("lecun_normal_", tensor)[0]), generator)
 
@@ -201,7 +205,10 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """N(0, s^2) with s = gain / sqrt(fan): sqrt(2 / fan_in) for ReLU. He et al. 2015 (10); D0."""
+    """N(0, s^2) with s = gain / sqrt(fan): sqrt(2 / fan_in) for ReLU. He et al. 2015 (10).
+
+    Decks: D0, D3.
+    """
     std = _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, generator)
 

@@ -15,7 +15,7 @@ from .parameter import Parameter
 
 
 class Identity(Module):
-    """y = x, whatever the arguments: the decks' linear activation (D0, D4)."""
+    """y = x, whatever the arguments: the linear activation. Decks: D0, D4."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

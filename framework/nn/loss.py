@@ -20,7 +20,10 @@ class _Loss(Module):
 
 
 class MSELoss(_Loss):
-    """(input - target)^2. Decks D0 and D4 sum it: reduction="sum"; D1 and D3 take half the sum."""
+    """(input - target)^2, both of one shape; the mean of it by default.
+
+    Decks: D0, D4 sum it: reduction="sum"; D1 and D3 take half the sum.
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
@@ -57,7 +60,8 @@ class CrossEntropyLoss(_ClassLoss):
     A float target of the logits' shape holds probabilities.
 
     weight: (C,) one factor per class. label_smoothing mixes the target with the uniform
-    distribution. Deck D1's formula negates only its first term; every term is negative.
+    distribution. Decks: D1, D2, D3, D4. D1's formula negates only its first term: a slip, every
+    term is negative.
     """
 
     def __init__(

@@ -33,7 +33,10 @@ class _WeightedLoss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """-(t log x + (1 - t) log(1 - x)) for probabilities x, each logarithm at least -100."""
+    """-(t log x + (1 - t) log(1 - x)) for probabilities x, each logarithm at least -100.
+
+    Input and target (...) in [0, 1]. Decks: D1, D2, D4; D1 negates its first term only, a slip.
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
@@ -80,7 +83,11 @@ class KLDivLoss(Module):
 
 
 class GaussianNLLLoss(_Loss):
-    """(log v + (x - t)^2 / v) / 2 with v = max(var, eps); called as loss(input, target, var)."""
+    """(log v + (x - t)^2 / v) / 2 with v = max(var, eps); called as loss(input, target, var).
+
+    input (the mean) and target of one shape; `full` adds log(2 pi) / 2. Nix & Weigend 1994.
+    Decks: D2 (a linear output as the mean of a Gaussian).
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -180,9 +187,9 @@ class CosineEmbeddingLoss(_MarginLoss):
 
 
 class ContrastiveLoss(_MarginLoss):
-    """d^2 / 2 where t = 1, else max(0, margin - d)^2 / 2, for siamese networks (decks D3, D4).
+    """d^2 / 2 where t = 1, else max(0, margin - d)^2 / 2, for siamese networks.
 
-    Hadsell, Chopra & LeCun 2006; called as loss(input1, input2, target).
+    Hadsell, Chopra & LeCun 2006; called as loss(input1, input2, target). Decks: D3, D4.
     """
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:

@@ -136,7 +136,7 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L); see BatchNorm2d."""
+    """Batch normalisation of (N, C) or (N, C, L); see BatchNorm2d. Decks: D0, D3."""
 
     _axes, _form = (2, 3), "(N, C) or (N, C, L)"
 
@@ -147,7 +147,8 @@ class BatchNorm2d(_BatchNorm):
     Training uses the batch's statistics and moves the running ones towards them by `momentum`
     (r <- (1 - momentum) r + momentum s; None: the plain average of all batches); evaluation uses
     the running ones. State: weight, bias, running_mean, running_var (C,), num_batches_tracked
-    int64. Ioffe & Szegedy 2015; deck D3, where it stands before or after the activation: both work.
+    int64. Ioffe & Szegedy 2015. Decks: D0 (before or after the activation: both work), D3, which
+    writes x where x-hat belongs, and sigma for the variance sigma^2: slips.
     """
 
     _axes, _form = (4,), "(N, C, H, W)"

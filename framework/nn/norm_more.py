@@ -61,6 +61,7 @@ class LayerNorm(_Affine):
 
     normalized_shape: the sizes of those axes, and the shape of weight and bias. It is the same in
     training and evaluation, and independent of the batch. Ba, Kiros & Hinton 2016.
+    Decks: none; transformers and recurrent nets expect it.
     """
 
     def __init__(
@@ -244,7 +245,8 @@ class InstanceNorm3d(_InstanceNorm):
 class LocalResponseNorm(Stateless):
     """y = x / (k + alpha / size (sum of x^2 over `size` channels around each))^beta.
 
-    AlexNet's is LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2). Krizhevsky et al. 2012; deck D2.
+    AlexNet's is LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2). Krizhevsky et al. 2012.
+    Decks: D2.
     """
 
     size: int

@@ -81,8 +81,9 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """The largest element of each window of (N, C, H, W); stride defaults to kernel_size.
 
-    A stride below the kernel's size gives overlapping pooling (AlexNet, deck D1). Output size:
+    A stride below the kernel's size gives overlapping pooling (AlexNet). Output size:
     floor((H + 2 padding - dilation (K - 1) - 1) / stride) + 1, or its ceiling with ceil_mode.
+    Decks: D1, D2 (overlapping), D3, D4.
     """
 
 
@@ -160,7 +161,7 @@ class AvgPool2d(_AvgPool):
     """The mean of each window of (N, C, H, W); stride defaults to kernel_size.
 
     Padding counts as zeros unless count_include_pad is False; divisor_override replaces the number
-    of elements that the sum is divided by.
+    of elements that the sum is divided by. LeCun et al. 1998. Decks: D4.
     """
 
 
@@ -199,7 +200,11 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """Average (N, C, H, W) down to a size; 1 is global average pooling, None keeps an axis."""
+    """Average (N, C, H, W) down to a size; 1 is global average pooling, None keeps an axis.
+
+    Global: Lin et al. 2014 (Network in network). Decks: none by name; D4's mean
+    pooling, over the whole map.
+    """
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):

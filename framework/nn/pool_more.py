@@ -82,7 +82,10 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """The maxima of (N, C, H, W) at a given size; 1 is global max pooling, None keeps an axis."""
+    """The maxima of (N, C, H, W) at a given size; 1 is global max pooling, None keeps an axis.
+
+    Decks: none by name; D3's RoI pooling, of a whole map.
+    """
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
@@ -126,7 +129,10 @@ class LPPool1d(_LPPool):
 
 
 class LPPool2d(_LPPool):
-    """(sum of x^p)^(1/p) over each window of (N, C, H, W): L2 pooling with norm_type=2 (D1)."""
+    """(sum of x^p)^(1/p) over each window of (N, C, H, W): L2 pooling with norm_type=2.
+
+    Decks: D1.
+    """
 
 
 class LPPool3d(_LPPool):
@@ -168,7 +174,7 @@ class MaxUnpool1d(_MaxUnpool):
 class MaxUnpool2d(_MaxUnpool):
     """MaxPool2d(return_indices=True) undone, for deconvolution views; unpool(maxima, indices).
 
-    Zeiler & Fergus 2014, section 2.1.
+    Zeiler & Fergus 2014, section 2.1. Decks: D1.
     """
 
 
@@ -182,6 +188,7 @@ class L2Normalize(Stateless):
     """x / max(|x|_2, eps) along `dim`: each vector on the unit sphere, as siamese networks compare.
 
     Any shape, float; Liu, Rabinovich & Berg 2015 (ParseNet), section 3.3; F.normalize.
+    Decks: D3.
     """
 
     dim: int

@@ -211,8 +211,8 @@ def conv2d(
     y[n, o, i, j] = b[o] + sum_{c,k,l} w[o,c,k,l] x[n, c, i*stride - pad + k*dilation, ...]
 
     Output size: floor((H + 2 pad - dilation (K - 1) - 1) / stride) + 1. `padding` is a number, a
-    pair, "valid" or "same". A true (flipped) convolution is `conv2d(x, w.flip(-2, -1))`. (Decks
-    D0, D3, D4.)
+    pair, "valid" or "same". A true (flipped) convolution is `conv2d(x, w.flip(-2, -1))`.
+    Decks: D0, D1, D2, D3, D4.
     """
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
@@ -333,7 +333,11 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transpose of conv2d: weight (C, O/groups, K, L); size (H-1) stride - 2 pad + K + more."""
+    """The transpose of conv2d: weight (C, O/groups, K, L); size (H-1) stride - 2 pad + K + more.
+
+    x (N, C, H, W) -> (N, O, ...): what conv2d's backward does to its input. Zeiler et al. 2010.
+    Decks: D1 (deconvolution, as the way from an activation back to pixels).
+    """
     return _conv_transpose(
         "conv_transpose2d",
         2,

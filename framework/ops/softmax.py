@@ -177,12 +177,18 @@ def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, 
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
-    """exp(x_i) / sum_j exp(x_j) along `dim`, with the maximum taken out first (deck D3)."""
+    """exp(x_i) / sum_j exp(x_j) along `dim`, with the maximum taken out first.
+
+    Nothing overflows so. Bridle 1990. Decks: D2, D3 (the maximum, too), D4.
+    """
     x, axis = _axis_and_float("softmax", input, dim, dtype)
     return apply(Softmax(axis), x) if x.shape else EXP(x * 0.0)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
-    """log(softmax(x)) along `dim`, computed as x - logsumexp(x)."""
+    """log(softmax(x)) along `dim`, computed as x - logsumexp(x); any shape, float.
+
+    Bridle 1990. Decks: none by name; the logarithm of D3's softmax, inside its cross-entropy.
+    """
     x, axis = _axis_and_float("log_softmax", input, dim, dtype)
     return apply(LogSoftmax(axis), x) if x.shape else x * 0.0

@@ -90,7 +90,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay shrinks p by lr * weight_decay and stays out of the averages.
 
-    Loshchilov & Hutter, "Decoupled weight decay regularization", 2019.
+    Loshchilov & Hutter, "Decoupled weight decay regularization", 2019, algorithm 2. Decks: none;
+    users expect it (D0's weight decay is the coupled one).
     """
 
     decoupled = True

@@ -177,7 +177,7 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """f(t) = gamma^t: D0's step decay with gamma = kappa, its exponential one with exp(-kappa)."""
+    """f(t) = gamma^t. Decks: D0 (step decay: gamma = kappa; exponential: gamma = exp(-kappa))."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = real("ExponentialLR", "gamma", gamma)
@@ -191,7 +191,7 @@ class ExponentialLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (initial_lr - eta_min) (1 + cos(pi t / T_max)) / 2.
 
-    Loshchilov & Hutter, "SGDR", 2017.
+    Loshchilov & Hutter, "SGDR", 2017, equation 5. Decks: none; users expect it.
     """
 
     def __init__(
@@ -207,7 +207,10 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Warm-up: f goes from start_factor to end_factor in total_iters steps, and stays."""
+    """Warm-up: f goes from start_factor to end_factor in total_iters steps, and stays.
+
+    lr = initial_lr f. Goyal et al. 2017, section 2.2. Decks: none; users expect a warm-up.
+    """
 
     def __init__(
         self,
@@ -232,7 +235,7 @@ class SequentialLR(LRScheduler):
     """One schedule after another: schedule i + 1 begins, at its t = 0, at milestones[i].
 
     A warm-up and a cosine: SequentialLR(opt, [LinearLR(opt, 0.1), CosineAnnealingLR(opt, 95)],
-    [5]).
+    [5]). Decks: none; it makes a warm-up.
     """
 
     def __init__(

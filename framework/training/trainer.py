@@ -41,7 +41,7 @@ class Trainer:
         scheduler: its `step()` follows every optimizer step, or every epoch with
             `schedule_by="epoch"`, torch's habit.
         accumulate: compute each batch's gradient in this many parts, to save memory.
-        clip_norm: scale gradients down to this global norm (deck D0; Pascanu et al. 2013).
+        clip_norm: scale gradients down to this global norm (D0; Pascanu et al. 2013).
         compile: record the step once and replay it (`etude.compile`): True, or the names of the
             passes to run, `EXACT` for results equal to the bit to eager ones. Hooks of modules and
             tensors then run while a step is recorded, not at each; inside `detect_anomaly` every
@@ -50,6 +50,8 @@ class Trainer:
         callbacks: see callbacks.py.
 
     `history` grows as training goes on, so it is there after an exception too.
+
+    Decks: D0 (first see that 20 examples can be learnt by heart).
     """
 
     def __init__(

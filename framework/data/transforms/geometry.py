@@ -123,7 +123,10 @@ class RandomAffine:
 
 @dataclass(frozen=True)
 class RandomRotation:
-    """Turn each image by an angle in (-degrees, degrees), or in (low, high)."""
+    """Turn each image by an angle in (-degrees, degrees), or in (low, high). Decks: D0.
+
+    x (N, C, H, W) keeps its shape; `fill` comes in from outside.
+    """
 
     degrees: Any
     fill: Any = 0.0
@@ -134,7 +137,10 @@ class RandomRotation:
 
 @dataclass(frozen=True)
 class RandomZoom:
-    """Zoom each image by a factor in (1 - amount, 1 + amount), or in (low, high)."""
+    """Zoom each image by a factor in (1 - amount, 1 + amount), or in (low, high). Decks: D0.
+
+    x (N, C, H, W) keeps its shape; `fill` comes in from outside.
+    """
 
     amount: Any
     fill: Any = 0.0

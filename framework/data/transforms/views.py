@@ -23,7 +23,7 @@ SCALES = (256, 288, 320, 352)
 def five_crop(x: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
     """The four corners (upper left, upper right, lower left, lower right) and the middle.
 
-    x (N, C, H, W) gives five (N, C, *size). Source: Krizhevsky et al. 2012, section 4.1. Deck: D2.
+    x (N, C, H, W) gives five (N, C, *size). Source: Krizhevsky et al. 2012, section 4.1. Decks: D2.
     """
     check("five_crop", x)
     check_fits("five_crop", x, size)
@@ -45,7 +45,7 @@ def googlenet_views(x: Tensor, size: int = 224, scales: Sequence[int] = SCALES) 
 
     The shorter side is brought to each scale; the squares are the left, middle and right one, or
     upper, middle and lower; the crops are four corners, the middle, and the whole square resized.
-    Source: Szegedy et al. 2015, section 7. Deck: D2.
+    Source: Szegedy et al. 2015, section 7. Decks: D2.
     """
     check("googlenet_views", x)
     for scale in scales:
