@@ -97,7 +97,7 @@ def cifar10(
 
     `root` is a folder with the unpacked files of either version; without it the binary version is
     taken from the cache, and downloaded into it once. Raises BadFile for files that are missing,
-    damaged or no such files, DownloadError if they cannot be fetched. Decks: D2, D3.
+    damaged or no such files, DownloadError if they cannot be fetched. Krizhevsky 2009. Decks: D2.
     """
     return _splits(TEN, "labels", 10, shape, root)
 

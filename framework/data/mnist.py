@@ -123,7 +123,7 @@ def mnist(
 
     `root` is the folder with the files, plain or gzipped; without it they are taken from the cache,
     and downloaded into it once. Raises BadFile if a file is missing, damaged or does not fit its
-    labels, DownloadError if it cannot be fetched. Decks: D1, D3, D4.
+    labels, DownloadError if it cannot be fetched. LeCun et al. 1998. Decks: D1, D3, D4.
     """
     return _splits("mnist", shape, root)
 

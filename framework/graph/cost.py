@@ -76,7 +76,7 @@ def multiply_adds(method: str, given: Sequence[Any], results: Sequence[Shape]) -
     """Multiply-adds of one call's convolution or product, the count that papers give as FLOPs.
 
     0 for all other methods: biases, activations, norms and pooling are not counted there. Source:
-    He et al. 2016, section 3.3 and table 1. Deck: D4.
+    He et al. 2016, section 3.3 and table 1. Decks: D4.
     """
     made = sum(map(prod, results))
     if method == "conv":

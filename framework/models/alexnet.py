@@ -31,7 +31,8 @@ class AlexNet(nn.Module):
 
     `without` leaves out some of the layers 2 to 7, counted as in the paper, to see what each is
     worth (D3). `width` multiplies all channels and hidden units. Names are torchvision's:
-    features.0, 3, 6, 8, 10 and classifier.1, 4, 6, whatever the options. Decks: D0, D1, D2, D3, D4.
+    features.0, 3, 6, 8, 10 and classifier.1, 4, 6, whatever the options.
+    Krizhevsky, Sutskever & Hinton 2012. Decks: D0, D1, D2, D3, D4.
     """
 
     def __init__(

@@ -108,7 +108,10 @@ def gaussian_noise(sigma: float = 0.3) -> Corruption:
 
 
 def sparse(strength: float = 0.01) -> Penalty:
-    """strength * sum |h|: the L1 norm of the code (`activity_penalty`). Decks: D0, D4."""
+    """strength * sum |h|: the L1 norm of the code (`activity_penalty`).
+
+    Glorot, Bordes & Bengio 2011. Decks: D0, D4.
+    """
     return lambda h, x: activity_penalty(h, strength)
 
 
@@ -130,7 +133,10 @@ def sparse_kl(rho: float = 0.05, strength: float = 1.0) -> Penalty:
 
 
 def contractive(strength: float = 0.1, samples: int | None = None) -> Penalty:
-    """strength * |dh / dx|_F^2, the encoder's Jacobian (`contractive_penalty`). Decks: D0, D4."""
+    """strength * |dh / dx|_F^2, the encoder's Jacobian (`contractive_penalty`).
+
+    Rifai et al. 2011. Decks: D0, D4.
+    """
     return lambda h, x: contractive_penalty(h, x, strength, samples=samples)
 
 

@@ -2,7 +2,7 @@
 
 S. Ren, K. He, R. Girshick and J. Sun, "Faster R-CNN: towards real-time object detection with region
 proposal networks", NIPS 2015, section 3; coding: R. Girshick et al., "Rich feature hierarchies for
-accurate object detection", CVPR 2014, appendix C. Deck: D3. Names are those of torchvision.ops.
+accurate object detection", CVPR 2014, appendix C. Decks: D3. Names are those of torchvision.ops.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Restricted Boltzmann machine. P. Smolensky 1986; trained as in G. Hinton, "Training products of
-experts by minimizing contrastive divergence", Neural Computation 14 (8), 2002; decks D0 and D1."""
+experts by minimizing contrastive divergence", Neural Computation 14 (8), 2002. Decks: D0, D1."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def with_classifier(model: Autoencoder, code: int, num_classes: int) -> nn.Seque
 
     Decks: D0, whose way it is: freeze the encoder (`net[0].requires_grad_(False)`), train the
     layer, then set the encoder free and fine-tune the whole. Returns: a net x (N, ...) -> logits
-    (N, num_classes).
+    (N, num_classes). Bengio et al. 2007.
     """
     head = nn.Linear(whole("classifier", "code", code), whole("classifier", "classes", num_classes))
     return nn.Sequential(model.encoder, head)

@@ -15,7 +15,7 @@ from .module import Module
 
 
 class Sigmoid(Module):
-    """1 / (1 + e^-x). Decks: D0, D1, D2, D3, D4."""
+    """1 / (1 + e^-x), of any shape. Decks: D0, D1, D2, D3, D4."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -23,7 +23,7 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """(e^x - e^-x) / (e^x + e^-x). Decks: D0, D2, D3, D4."""
+    """(e^x - e^-x) / (e^x + e^-x), of any shape. Decks: D0, D2, D3, D4."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -108,7 +108,10 @@ class ELU(Module):
 
 
 class Softplus(Module):
-    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Decks: D0."""
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
+
+    Dugas et al. 2001. Decks: D0.
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()

@@ -142,7 +142,10 @@ class RReLU(Stateless):
 
 
 class HardThreshold(Stateless):
-    """1 where x >= threshold, else 0, with gradient 0: the perceptron's. Decks: D4."""
+    """1 where x >= threshold, else 0, with gradient 0: the perceptron's. Rosenblatt 1958.
+
+    Decks: D4.
+    """
 
     threshold: float
 

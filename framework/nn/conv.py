@@ -152,7 +152,7 @@ class Conv2d(_Conv):
     - dilation (K - 1) - 1) / stride) + 1.
 
     Parameters: K L C O / groups + O (D4 counts them with the image's size; it is the kernel's).
-    Decks: D0, D1, D2, D3, D4.
+    LeCun et al. 1989. Decks: D0, D1, D2, D3, D4.
     """
 
 

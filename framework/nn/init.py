@@ -111,7 +111,7 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """N(mean, std^2). Decks: D0."""
+    """N(mean, std^2). Decks: D0, D2."""
     _floats("normal_", tensor)
     real("normal_", "std", std)
     z = F.randn(tensor.shape, dtype=tensor.dtype, backend=tensor.backend, generator=generator)

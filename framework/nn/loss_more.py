@@ -44,7 +44,7 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """BCELoss of sigmoid(x), in a form that neither overflows nor loses digits (deck D2).
+    """BCELoss of sigmoid(x), in a form that neither overflows nor loses digits. Decks: D2.
 
     pos_weight: factors for the positive term, for classes that are rare.
     """

@@ -83,7 +83,7 @@ class MaxPool2d(_MaxPool):
 
     A stride below the kernel's size gives overlapping pooling (AlexNet). Output size:
     floor((H + 2 padding - dilation (K - 1) - 1) / stride) + 1, or its ceiling with ceil_mode.
-    Decks: D1, D2 (overlapping), D3, D4.
+    Riesenhuber & Poggio 1999. Decks: D1, D2 (overlapping), D3, D4.
     """
 
 

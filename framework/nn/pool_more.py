@@ -131,7 +131,7 @@ class LPPool1d(_LPPool):
 class LPPool2d(_LPPool):
     """(sum of x^p)^(1/p) over each window of (N, C, H, W): L2 pooling with norm_type=2.
 
-    Decks: D1.
+    Sermanet, Chintala & LeCun 2012. Decks: D1.
     """
 
 

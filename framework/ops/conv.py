@@ -212,7 +212,7 @@ def conv2d(
 
     Output size: floor((H + 2 pad - dilation (K - 1) - 1) / stride) + 1. `padding` is a number, a
     pair, "valid" or "same". A true (flipped) convolution is `conv2d(x, w.flip(-2, -1))`.
-    Decks: D0, D1, D2, D3, D4.
+    LeCun et al. 1989. Decks: D0, D1, D2, D3, D4.
     """
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 

@@ -63,7 +63,7 @@ def synthetic_recall(
     """`n` sequences x int64 (lag + 1,) that begin with what is asked for at their end, y ().
 
     The first symbol, one of 0 ... symbols - 1, is the label; `lag` others, symbols ... 2 symbols -
-    1, distract. In the manner of Hochreiter & Schmidhuber 1997, section 5.2. Deck: D3. Raises
+    1, distract. In the manner of Hochreiter & Schmidhuber 1997, section 5.2. Decks: D3. Raises
     ArgumentError for small numbers.
     """
     for name, value, least in (("n", n, 0), ("lag", lag, 0), ("symbols", symbols, 2)):

@@ -98,7 +98,7 @@ class Tagged:
 
 
 def synthetic_tags(n: int, seed: int = 0, backend: Any = None) -> Tagged:
-    """`n` sentences of the grammar with the part of speech of each word (`TAGS`). Deck: D1.
+    """`n` sentences of the grammar with the part of speech of each word (`TAGS`). Decks: D1.
 
     The vocabulary is that of the grammar, whatever was drawn. Raises ArgumentError for a negative
     number.

@@ -141,7 +141,7 @@ class RandomHorizontalFlip:
 
 @dataclass(frozen=True)
 class RandomVerticalFlip:
-    """Turn each image upside down, as in water, with probability `p`. Deck: D0."""
+    """Turn each image upside down, as in water, with probability `p`. Decks: D0."""
 
     p: float = 0.5
 

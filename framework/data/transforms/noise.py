@@ -29,7 +29,7 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class SaltAndPepper:
-    """A pixel becomes `low` with probability p / 2 and `high` as often, in all channels. Deck: D0.
+    """A pixel becomes `low` with probability p / 2 and `high` as often, in all channels. Decks: D0.
 
     None stands for the least or greatest value of the image itself.
     """
