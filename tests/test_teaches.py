@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,8 @@ from etude import nn, optim
 
 TESTS = Path(__file__).parent
 GROUPS = 18  # of the list of what the decks teach
+# Tools, which do what is taught without being taught themselves.
+TOOLS = {"backends.available", "compile", "set_num_threads"}
 
 
 class Item(NamedTuple):
@@ -37,6 +41,7 @@ def parsed(group: str, table: str) -> list[Item]:
 
 
 ITEMS = [item for group, table in ROWS.items() for item in parsed(group, table)]
+NAMES = sorted({name for item in ITEMS for name in item.names})
 
 
 def found(name: str) -> Any:
@@ -68,6 +73,18 @@ def test_what_is_taught_is_there_and_checked(item: Item) -> None:
     assert item.names
     assert item.checks
     assert [check for check in item.checks if not exists(check)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_docstring_names_the_decks(name: str) -> None:
+    """Those that teach it, or that none does; a model of a fixed depth has its class's."""
+    value = found(name)
+    text = inspect.getdoc(getattr(value, "func", value)) or ""
+    assert name in TOOLS or re.search(r"Decks:\s+(D[0-4]|none)\b", text), text
+
+
+def test_a_tool_is_on_the_list() -> None:
+    assert set(NAMES) >= TOOLS
 
 
 def test_no_group_is_left_out() -> None:

@@ -1,5 +1,5 @@
 """DenseNet. G. Huang, Z. Liu, L. van der Maaten and K. Weinberger, "Densely connected convolutional
-networks", CVPR 2017, section 3 and table 1. Deck: D0."""
+networks", CVPR 2017, section 3 and table 1. Decks: D0."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ class DenseNet(nn.Module):
     x (N, in_channels, H, W) float32, 224 in the paper, at least 32 -> logits (N, num_classes).
     The defaults are DenseNet-121: growth rate 32, blocks of 6, 12, 24 and 16 layers, 7,978,856
     parameters for 1000 classes. Names, start and layouts are torchvision's.
+    Huang et al. 2017. Decks: D0.
     """
 
     def __init__(

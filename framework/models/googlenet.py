@@ -107,7 +107,8 @@ class GoogLeNet(nn.Module):
 
     torchvision's form, whose names and layouts these are, has batch norm after each convolution,
     and in the third branch of each module 3x3 where the paper has 5x5: `kernel=5` is the paper's.
-    `width` multiplies all channels and hidden units.
+    `width` multiplies all channels and hidden units. Szegedy et al. 2015.
+    Decks: D0, D1, D2, D3, D4.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ def average_models(models: Sequence[Module], weights: Sequence[float] | None = N
     batch norm hold for the average only nearly.
 
     Args: models of one architecture; weights, 1 / n each by default, of sum 1.
-    Returns: a copy. Raises: ArgumentError, ShapeError.
+    Returns: a copy. Raises: ArgumentError, ShapeError. Decks: none; D2 and D3 combine what models
+    say (`Ensemble`).
     """
     op = "average_models"
     if not models:
@@ -61,6 +62,7 @@ class MovingAverage(Module):
 
     Call `average(x)` as the model. Its first steps count evenly: the decay is at most t / (t + 1),
     so that the start is forgotten. Polyak & Juditsky 1992; Tarvainen & Valpola 2017.
+    Decks: none; weights as users average them.
     """
 
     def __init__(self, model: Module, decay: float = 0.999) -> None:

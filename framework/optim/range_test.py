@@ -37,6 +37,7 @@ def lr_range_test(
     Args: step, which does one training step (zero_grad, backward, optimizer.step) on the next batch
     and returns the loss. Raises: ArgumentError.
     Source: Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3.
+    Decks: D0 (which tries the rates 0.3 to 0.001 in turn: `try_rates`).
     """
     op = "lr_range_test"
     instance(op, "optimizer", optimizer, Optimizer, "build one first")
