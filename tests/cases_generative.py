@@ -56,11 +56,20 @@ LISTED = [
     exactly([[0, 1, 3, 4]], grad=False),
     exactly([[2, 0, 5, 2.5], [1, 1, 0, 0]], grad=False),
 ]
+# Of 95 by 111 pixels at stride 16: the map of 5 by 6 ends 0.94 of its pixels before the image.
+CUT = exactly([[0, 0, 0, 111, 95], [1, 60, 70, 111, 95], [0, 105, 90, 111, 95]], grad=False)
 
 POOLS = [
     Case("roi_pool", [MAPS, BOXES, 2], roi_pool, torch=None),
     Case("roi_pool of lists", [MAPS, LISTED, (3, 2)], roi_pool, torch=None),
     Case("roi_pool scaled", [MAPS, BOXES, 1], roi_pool, {"spatial_scale": 0.5}, torch=None),
+    Case(
+        "roi_pool of a map cut short",
+        [MAPS, CUT, 2],
+        roi_pool,
+        {"spatial_scale": 1 / 16},
+        torch=None,
+    ),
     Case(
         "roi_pool of no region",
         [MAPS, exactly(np.zeros((0, 5)), grad=False), 2],

@@ -57,9 +57,9 @@ POOLS = [
     ),
     Wrong(
         "roi_pool too far right",
-        lambda: F.roi_pool(MAPS, box(0, 0, 0, 6, 1), 2),
+        lambda: F.roi_pool(MAPS, box(0, 0, 0, 7, 1), 2),
         ArgumentError,
-        "6.0",
+        "7.0",
     ),
     Wrong("roi_pool no cells", lambda: F.roi_pool(MAPS, x(1, 5), 0), ArgumentError, "output_size"),
     Wrong("spatial_pyramid_pool one image", lambda: F.spatial_pyramid_pool(x(3, 4, 5)), ShapeError),

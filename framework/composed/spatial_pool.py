@@ -43,7 +43,8 @@ def roi_pool(
     columns; spatial_scale: the map's pixels for one of the boxes' (1/16 for VGG's last maps).
     Returns: (K, C, *output_size). The gradient goes to the maxima, none to the boxes.
     Raises: ShapeError; IndexOutOfRange for the number of an image; ArgumentError for boxes outside
-    the map, where one more pixel to the right and below is let through, as torchvision clips.
+    the map, where two more pixels to the right and below are let through, as torchvision clips: a
+    map whose size was rounded down ends before its image does (31 pixels at stride 16 are one).
     Source: Girshick, "Fast R-CNN", 2015, section 2.1 (torchvision.ops.roi_pool). Decks: D3.
     """
     op = "roi_pool"
@@ -107,13 +108,13 @@ def _cells(op: str, first: Tensor, last: Tensor, size: int, count: int) -> tuple
     """
     expected = f"expected boxes within the map of size {size}, got the place {{}}; clip them"
     for place in (first, last):
-        check_range(op, place, 0.0, size + 1.0, expected)
+        check_range(op, place, 0.0, size + 2.0, expected)
     start = cast(first, int64).reshape(-1, 1)
     length = clamp(cast(last, int64).reshape(-1, 1) - start + 1, 1)
     cell = _tensor.arange(count, backend=first.backend).unsqueeze(0)
     low = start + floor_divide(cell * length, count)
     high = start + floor_divide((cell + 1) * length + (count - 1), count)
-    longest = min(-(-(size + 1) // count) + 1, size)
+    longest = min(-(-(size + 2) // count) + 1, size)
     places = low.unsqueeze(2) + _tensor.arange(longest, backend=first.backend)
     inside = (places < high.unsqueeze(2)) & (places < size)
     return clamp(places, 0, size - 1), inside
