@@ -47,6 +47,13 @@ def plain_tar(mode: str) -> bytes:
     return tar_of(("folder", None, tarfile.DIRTYPE), *members, mode=mode)
 
 
+def flipped(raw: bytes, at: int) -> bytes:
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+
+
+STORED = gzip.compress(plain_tar("w"), 0)  # as it is, so that a change of it is no damage to see
+
+
 def zip_of(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -84,6 +91,8 @@ def test_permissions_of_strangers_are_not_taken_over(tmp_path: Path) -> None:
     unpack(tmp_path / "archive", tmp_path / "place")
     mode = (tmp_path / "place" / "tool").stat().st_mode
     assert not mode & (stat.S_ISUID | stat.S_IXUSR)
+    (tmp_path / "usual").mkdir()
+    assert (tmp_path / "place").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def long_header(size: int) -> bytes:
@@ -143,6 +152,9 @@ HOSTILE: list[tuple[str, bytes, str]] = [
                                                  for i in range(5)))), "more than 2000000"),
     ("tar long header", long_header(1_500_000), "a header of"),
     ("tar cut", plain_tar("w")[:40_000], "whole archive"),
+    ("tar cut between members", plain_tar("w")[:1536], "whole archive"),
+    ("tar damaged header", flipped(plain_tar("w"), 1536), "whole archive"),
+    ("tar.gz of another checksum", flipped(STORED, STORED.index(b"first")), "whole archive"),
     ("tar.gz cut", plain_tar("w:gz")[:-300], "whole archive"),
     ("tar.gz damaged", plain_tar("w:gz")[:100] + b"\xff" * 50, "whole archive"),
     ("text", b"<html>404</html>" * 99, "whole archive"),

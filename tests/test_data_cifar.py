@@ -15,7 +15,7 @@ import pytest
 
 import etude
 from etude.framework import data
-from etude.framework.data import DataLoader, cifar
+from etude.framework.data import DataLoader, cifar, unpack
 from etude.framework.data.cifar import read_binary, read_python
 from etude.framework.data.mnist import PUBLISHED
 from etude.framework.errors import ArgumentError, BadFile, EtudeError
@@ -129,6 +129,20 @@ def test_an_archive_in_the_cache_is_checked_and_unpacked_once(
     assert len(data.load("cifar10").train) == 25
     os.remove(cache / "cifar-10-binary.tar.gz")
     assert len(data.load("cifar10").test) == 5
+
+
+def test_another_process_may_unpack_the_archive_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(archive: Path, folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        write_10(folder, "binary")
+        return unpack(archive, folder)
+
+    monkeypatch.setattr(cifar, "unpack", slow)
+    monkeypatch.setattr(cifar, "fetch", lambda resource, folder: folder / resource.name)
+    monkeypatch.setenv("ETUDE_DATA", str(tmp_path))
+    assert len(data.load("cifar10").train) == 25
 
 
 WHOLE = python(labels=COARSE)

@@ -86,6 +86,10 @@ class Handler(BaseHTTPRequestHandler):
         self.head(206, SIZE, Content_Range=f"bytes 0-{SIZE - 1}/{SIZE}")
         self.wfile.write(CONTENT)
 
+    def part_unasked(self, start: int) -> None:
+        self.head(206, HALF, Content_Range=f"bytes {HALF}-{SIZE - 1}/{SIZE}")
+        self.wfile.write(CONTENT[HALF:])
+
     def corrupt(self, start: int) -> None:
         self.rest(start, CONTENT[:-1] + b"!")
 
@@ -183,7 +187,8 @@ def test_a_file_is_fetched_once(get: Get, server: Any, name: str, size: int | No
 
 
 @pytest.mark.parametrize("bad", ["missing", "broken", "cut_at_once", "corrupt", "large",
-                                 "to_a_file", "to_ftp", "to_itself", "nonsense"])  # fmt: skip
+                                 "to_a_file", "to_ftp", "to_itself", "nonsense",
+                                 "part_unasked"])  # fmt: skip
 @pytest.mark.parametrize("size", [SIZE, None], ids=["size known", "size unknown"])
 def test_the_next_mirror_helps_out(get: Get, bad: str, size: int | None) -> None:
     path = get(bad, "good", size=size)
@@ -270,6 +275,7 @@ REFUSED = [
     ("to_a_file", "HTTP 302"),
     ("to_itself", "HTTP 302"),
     ("nonsense", "BadStatusLine"),
+    ("part_unasked", "broke off 5 times"),
 ]
 
 

@@ -42,8 +42,10 @@ def unpack(archive: str | Path, folder: str | Path, most: int = LARGEST) -> Path
     if target.exists():
         raise fail(BadFile, OP, f"{target} is there already; remove it, or choose another folder")
     above = make_folder(target.parent, OP)
-    place = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=above))
+    around = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=above))
+    place = around / "new"  # with the permissions of any new folder, which `around` has not
     try:
+        place.mkdir()
         for path, blocks in _members(source, most):
             _write(place.joinpath(*path.parts), blocks)
         os.replace(place, target)
@@ -55,7 +57,7 @@ def unpack(archive: str | Path, folder: str | Path, most: int = LARGEST) -> Path
     except OSError as error:
         raise _bad(source, f"cannot unpack into {target}: {error.strerror or error}") from None
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(around, ignore_errors=True)
     return target
 
 
@@ -77,6 +79,8 @@ def _members(source: Path, most: int) -> Iterator[tuple[PurePosixPath, Iterator[
 def _of_tar(source: Path, stream: Any) -> Iterator[tuple[PurePosixPath, Iterator[bytes] | None]]:
     with tarfile.open(fileobj=stream, mode="r:") as tar:
         for member in tar:
+            if member.isdir() and PurePosixPath(member.name) == PurePosixPath("."):
+                continue  # the new folder itself, which `tar -c .` puts first
             path = _inside(source, member.name)
             if member.isdir():
                 yield path, None
@@ -86,6 +90,12 @@ def _of_tar(source: Path, stream: Any) -> Iterator[tuple[PurePosixPath, Iterator
             else:
                 why = f"holds {member.name!r:.80}, which is a link or no plain file"
                 raise _bad(source, f"{why}; do not use it")
+        # tarfile takes a damaged header for the end, and does not read on to gzip's checksum.
+        stream.seek(tar.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no mark of the end after its last member")
+        while stream.read(tarfile.RECORDSIZE):
+            pass
 
 
 def _of_zip(source: Path, most: int) -> Iterator[tuple[PurePosixPath, Iterator[bytes] | None]]:

@@ -141,7 +141,13 @@ def _cached(kind: Kind) -> Path:
             return _within(kind, unpacked)
     archive = next(iter(kind.archives.values()))
     unpacked = cache / archive.name.removesuffix(".tar.gz")
-    return _within(kind, unpack(fetch(archive, cache), unpacked))
+    path = fetch(archive, cache)
+    try:
+        unpack(path, unpacked)
+    except BadFile:
+        if not unpacked.is_dir():  # else another process was faster, and it is whole
+            raise
+    return _within(kind, unpacked)
 
 
 def _within(kind: Kind, root: Path) -> Path:

@@ -115,7 +115,7 @@ def _from_mirror(url: str, resource: Resource, part: Path, timeout: float) -> No
         try:
             pull(url, part, resource.size, timeout)
         except Restart:
-            part.unlink()
+            part.unlink(missing_ok=True)
             continue
         except Broken:
             now = part.stat().st_size if part.exists() else 0
