@@ -199,6 +199,10 @@ def test_the_mean_over_views_and_models() -> None:
     logits = T.average_predictions(one, x, lambda t: [t, t * 3.0], average="logits")
     close(logits[:, 0], 2.0 * x.numpy().sum((1, 2, 3)), 1e-5)
     close(T.average_predictions(one, x), etude.softmax(one.eval()(x), -1).numpy())
+    both = etude.nn.Sequential(Sum(1.0).eval())
+    T.average_predictions(both, x)
+    assert both.training
+    assert not both[0].training
 
 
 # values -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 import etude
 from etude.framework import models
-from etude.framework.errors import ArgumentError, ShapeError
+from etude.framework.errors import ArgumentError, IndexOutOfRange, ShapeError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -295,6 +295,17 @@ def test_models_write_what_they_have_learned(kind: str) -> None:
     found = model.generate(etude.tensor([[0, 1, 2]]), 5, temperature=0.0)
     assert found.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2]]
     assert model.training
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_generating_leaves_every_mode_as_it_was(kind: str) -> None:
+    model = small_transformer() if kind == "transformer" else models.CharRNN("lstm", 11)
+    frozen = next(iter(model.children())).eval()
+    with pytest.raises(IndexOutOfRange):
+        model.generate(etude.tensor([[99]]), 1)
+    model.generate(etude.tensor([[1]]), 1)
+    assert model.training
+    assert not frozen.training
 
 
 def test_next_token_draws_what_is_likely() -> None:

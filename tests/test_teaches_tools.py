@@ -110,6 +110,30 @@ def test_a_moving_average_follows() -> None:
     assert not average.module.weight.requires_grad
 
 
+def test_a_moving_average_goes_on_where_it_was_saved() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    saved, resumed = nn.MovingAverage(model, 0.5), nn.MovingAverage(model, 0.5)
+    with etude.no_grad():
+        for value in (4.0, 2.0):
+            model.weight.fill_(value)
+            saved.update(model)
+        resumed.load_state_dict(saved.state_dict())
+        model.weight.fill_(8.0)
+        resumed.update(model)
+    assert resumed.module.weight.item() == 0.5 * 3.0 + 0.5 * 8.0
+
+
+def test_a_moving_average_of_shared_weights() -> None:
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    model[1].weight = model[0].weight
+    average = nn.MovingAverage(model, 0.5)
+    with etude.no_grad():
+        for value in (4.0, 2.0):
+            model[0].weight.fill_(value)
+            average.update(model)
+    assert average.module[0].weight.item() == average.module[1].weight.item() == 3.0
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_ensemble_is_the_mean_of_its_models(backend: str) -> None:
     models = [small(i).eval().to(backend) for i in range(3)]

@@ -13,7 +13,7 @@ from ..checks import choice
 from ..functional import cat
 from ..ops.sampling import Generator
 from ..tensor import Tensor
-from .sampling import check_prompt, next_token
+from .sampling import check_prompt, evaluating, next_token
 
 CELLS: dict[str, Any] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -65,15 +65,12 @@ class CharRNN(nn.Module):
         Each step computes one token from the state; the model is in evaluation mode meanwhile.
         """
         check_prompt("generate", tokens, count)
-        was_training = self.training
-        self.eval()
-        with no_grad():
+        with evaluating(self), no_grad():
             seen, state = tokens, None
             for _ in range(count):
                 logits, state = self(seen, state)
                 seen = next_token(logits[:, -1], temperature, top_k, generator)
                 tokens = cat([tokens, seen], 1)
-        self.train(was_training)
         return tokens
 
 

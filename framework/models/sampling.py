@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..checks import real, whole
 from ..composed.sorting import topk
 from ..errors import ShapeError, fail
 from ..functional import multinomial, softmax, where
+from ..nn import Module
 from ..ops.sampling import Generator
 from ..tensor import Tensor
 
@@ -37,6 +40,18 @@ def next_token(
         scaled = where(scaled < least, -float("inf"), scaled)
     options: dict[str, Any] = {} if generator is None else {"generator": generator}
     return multinomial(softmax(scaled, 1), 1, **options)
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Evaluation mode; then each module as it was, whatever happens."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def check_prompt(op: str, tokens: Tensor, count: int) -> None:

@@ -15,7 +15,7 @@ from ..errors import ArgumentError, ShapeError, fail
 from ..functional import cat, cos, exp, scaled_dot_product_attention, sin, stack
 from ..ops.sampling import Generator
 from ..tensor import Tensor
-from .sampling import check_prompt, next_token
+from .sampling import check_prompt, evaluating, next_token
 
 TRANSPOSED = ("c_attn.weight", "c_proj.weight", "c_fc.weight")  # in GPT-2's own files
 
@@ -180,13 +180,10 @@ class Transformer(nn.Module):
         The model sees the last n_positions tokens; it is in evaluation mode meanwhile.
         """
         check_prompt("generate", tokens, count)
-        was_training = self.training
-        self.eval()
-        with no_grad():
+        with evaluating(self), no_grad():
             for _ in range(count):
                 logits = self(tokens[:, -self.n_positions :])[:, -1]
                 tokens = cat([tokens, next_token(logits, temperature, top_k, generator)], 1)
-        self.train(was_training)
         return tokens
 
 

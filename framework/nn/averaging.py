@@ -10,6 +10,8 @@ from typing import Any
 from .. import functional as F
 from ..autograd import no_grad
 from ..checks import choice, real
+from ..creation import zeros
+from ..dtypes import int64
 from ..errors import ArgumentError, ShapeError, fail
 from ..tensor import Tensor
 from .container import ModuleDict, ModuleList
@@ -61,7 +63,8 @@ class MovingAverage(Module):
     """A copy of a model that follows it: A <- decay A + (1 - decay) W at each update().
 
     Call `average(x)` as the model. Its first steps count evenly: the decay is at most t / (t + 1),
-    so that the start is forgotten. Polyak & Juditsky 1992; Tarvainen & Valpola 2017.
+    so that the start is forgotten; `updates`, in the state, counts them. Polyak &
+    Juditsky 1992; Tarvainen & Valpola 2017.
     Decks: none; weights as users average them.
     """
 
@@ -70,15 +73,17 @@ class MovingAverage(Module):
         self.module = copy.deepcopy(model)
         self.module.requires_grad_(False)
         self.decay = real("MovingAverage", "decay", decay, 0.0, 1.0)
-        self.updates = 0
+        # Part of the state: an average that is loaded goes on, and does not begin anew.
+        self.register_buffer("updates", zeros((), dtype=int64))
 
     def update(self, model: Module) -> None:
         """Take in what the model's parameters are now; its buffers are copied."""
-        decay = min(self.decay, self.updates / (self.updates + 1))
-        self.updates += 1
+        count = int(self.updates.item())
+        decay = min(self.decay, count / (count + 1))
         current = model.state_dict()
-        learned = {name for name, _ in model.named_parameters()}
+        learned = {name for name, _ in model.named_parameters(remove_duplicate=False)}
         with no_grad():
+            self.updates.fill_(count + 1)
             moved = {
                 key: value * decay + current[key] * (1.0 - decay)
                 if key in learned

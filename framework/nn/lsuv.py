@@ -72,9 +72,11 @@ def _order(model: Module, input: Tensor, layers: list[Any]) -> list[Any]:
     """The layers that the model runs, in that order, each once."""
     met: list[Any] = []
     handles = [m.register_forward_hook(lambda m, args, y: met.append(m)) for m in layers]
-    model(input)
-    for handle in handles:
-        handle.remove()
+    try:
+        model(input)
+    finally:
+        for handle in handles:
+            handle.remove()
     return list({id(m): m for m in met}.values())
 
 
@@ -102,9 +104,8 @@ class _Looking(NamedTuple):
             others = [i for i in range(len(y.shape)) if i != unit]
             found.append(y.var(others if self.per_unit else None, correction=0))
 
-        handle = layer.register_forward_hook(look)
-        self.model(self.input)
-        handle.remove()
+        with layer.register_forward_hook(look):
+            self.model(self.input)
         return found[0]
 
 

@@ -93,7 +93,7 @@ def average_predictions(
     all_models: list[Any] = list(models) if isinstance(models, (list, tuple)) else [models]
     total: Any = None
     count = 0
-    modes = [model.training for model in all_models]
+    modes = [(m, m.training) for model in all_models for m in model.modules()]
     try:
         with no_grad():
             for model in all_models:
@@ -104,8 +104,8 @@ def average_predictions(
                     out = softmax(out, -1) if average == "probabilities" else out
                     total, count = out if total is None else total + out, count + 1
     finally:
-        for model, mode in zip(all_models, modes, strict=True):
-            model.train(mode)
+        for module, mode in modes:
+            module.training = mode
     if not count:
         why = "expected a model and a view at least, got none; give both"
         raise fail(ArgumentError, "average_predictions", why)
