@@ -11,6 +11,7 @@ import pytest
 import etude
 from etude.framework import models
 from etude.framework.data import DataLoader, TensorDataset
+from etude.framework.errors import ArgumentError
 from etude.framework.models.googlenet import googlenet_loss
 from etude.framework.tensor import Tensor
 from etude.framework.training import Trainer
@@ -109,6 +110,18 @@ def test_googlenets_loss_by_hand() -> None:
     assert googlenet_loss(logits[0], y).item() == pytest.approx(parts[0])
 
 
+def test_googlenet_takes_images_as_its_weights_want_them() -> None:
+    model = models.GoogLeNet(3, width=W, transform_input=True).eval()
+    x = np.random.default_rng(1).random((2, 3, 17, 17)).astype(np.float32)
+    mean, std = (np.array(v, np.float32).reshape(3, 1, 1) for v in
+                 ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # fmt: skip
+    found = model(etude.tensor((x - mean) / std)).tolist()
+    model.transform_input = False
+    np.testing.assert_allclose(found, model(etude.tensor(x * 2.0 - 1.0)).tolist(), 1e-4, 1e-5)
+    with pytest.raises(ArgumentError, match="expected 3 channels for transform_input, got 1"):
+        models.GoogLeNet(3, 1, width=W, transform_input=True)
+
+
 @pytest.mark.parametrize("gone", [[3, 4], [6, 7], [3, 4, 6, 7], [2, 5]])
 def test_alexnet_without_some_layers(gone: list[int]) -> None:
     model = models.AlexNet(3, width=W, without=gone)
@@ -127,5 +140,7 @@ def test_options_of_resnet_and_densenet() -> None:
     assert model.layer1[0].bn2.weight.abs().max().item() == 0.0
     model = models.DenseNet(3, 3, 2, (2, 1), 4, drop_rate=0.5)
     assert model(etude.tensor(pixels(2, 3, 33, 33))).shape == (2, 3)
+    wide = models.DenseNet(3, 3, 4, (1,), 64).features.denseblock1.denselayer1.conv1.weight
+    assert wide.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.15)  # by fan_in, as torch's
     form = models.NetworkInNetwork(4, form="imagenet", width=W)
     assert form(etude.tensor(pixels(1, 3, 67, 67))).shape == (1, 4)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from etude.framework import models
+from etude.framework import models, nn
+from etude.framework.dtypes import DEFAULT
 from etude.framework.errors import ArgumentError
 from etude.framework.graph.summary import Summary, summarize
 
@@ -129,6 +130,11 @@ def test_multiply_adds_are_as_published(
 def test_recurrent_layers_count_their_products() -> None:
     # 64 steps of the input's and the state's four gates, and of the decoder.
     assert whole("char_lstm").multiply_adds == 64 * (4 * 256 * (64 + 256) + 256 * 128)
+
+
+def test_transposed_convolutions_count_too() -> None:
+    found = summarize(lambda: nn.ConvTranspose2d(3, 5, 4, 2, 1), [(1, 3, 8, 8)], DEFAULT)
+    assert found.multiply_adds == 3 * 8 * 8 * 5 * 16
 
 
 def test_layers_count_only_their_own_multiply_adds() -> None:

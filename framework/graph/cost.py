@@ -81,6 +81,8 @@ def multiply_adds(method: str, given: Sequence[Any], results: Sequence[Shape]) -
     made = sum(map(prod, results))
     if method == "conv":
         return int(prod(given[1].shape[1:]) * made)
+    if method == "conv_input_grad":  # a transposed convolution
+        return int(prod(given[1].shape[1:]) * _size(given[0]))
     if method == "linear":
         return int(given[0].shape[1] * made)
     if method == "matmul":

@@ -17,11 +17,14 @@ def scaler(op: str, width: float) -> Callable[[int], int]:
     return lambda n: max(1, round(n * factor))
 
 
-def start_by_he(model: nn.Module) -> None:
-    """Convolutions by N(0, 2 / fan_out) with biases 0, as torchvision starts most models."""
+def start_by_he(model: nn.Module, mode: str = "fan_out") -> None:
+    """Convolutions by N(0, 2 / fan_out) with biases 0, as torchvision starts most models.
+
+    mode "fan_in", N(0, 2 / fan_in), is how it starts DenseNet.
+    """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

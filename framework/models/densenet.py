@@ -93,7 +93,7 @@ class DenseNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.classifier = nn.Linear(channels, num_classes)
-        start_by_he(self)
+        start_by_he(self, "fan_in")
         nn.init.zeros_(self.classifier.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:

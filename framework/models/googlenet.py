@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import nn
+from ..errors import ArgumentError, fail
 from ..functional import cat, cross_entropy
 from ..tensor import Tensor
 from .common import scaler
@@ -22,6 +23,8 @@ INCEPTIONS = {
     "5a": (832, 256, 160, 320, 32, 128, 128),
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of each channel
 
 
 class GoogLeNetOutputs(NamedTuple):
@@ -107,6 +110,8 @@ class GoogLeNet(nn.Module):
 
     torchvision's form, whose names and layouts these are, has batch norm after each convolution,
     and in the third branch of each module 3x3 where the paper has 5x5: `kernel=5` is the paper's.
+    Its weights for ImageNet were learnt on images in [-1, 1]: with them, `transform_input` brings
+    images normalised as for all its other models to that form (torchvision sets it unasked).
     `width` multiplies all channels and hidden units. Szegedy et al. 2015.
     Decks: D0, D1, D2, D3, D4.
     """
@@ -120,9 +125,14 @@ class GoogLeNet(nn.Module):
         dropout_aux: float = 0.7,
         kernel: int = 3,
         width: float = 1.0,
+        transform_input: bool = False,
     ) -> None:
         super().__init__()
         times = scaler("googlenet", width)
+        if transform_input and in_channels != 3:
+            why = f"expected 3 channels for transform_input, got {in_channels}; leave it out"
+            raise fail(ArgumentError, "googlenet", why)
+        self.transform_input = transform_input
         a, b = times(64), times(192)
         made = {name: _sizes(name, times) for name in INCEPTIONS}
         self.conv1 = BasicConv2d(in_channels, a, kernel_size=7, stride=2, padding=3)
@@ -149,6 +159,7 @@ class GoogLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | GoogLeNetOutputs:
         """Logits of a batch of images, in training with those of the auxiliary heads if any."""
+        x = _between_ones(x) if self.transform_input else x
         x = self.conv3(self.conv2(self.maxpool1(self.conv1(x))))
         x = self.inception3b(self.inception3a(self.maxpool2(x)))
         middle = self.inception4a(self.maxpool3(x))
@@ -159,6 +170,15 @@ class GoogLeNet(nn.Module):
         if not (self.training and self.aux_logits):
             return logits
         return GoogLeNetOutputs(logits, self.aux2(late), self.aux1(middle))
+
+
+def _between_ones(x: Tensor) -> Tensor:
+    """(p - 1/2) / (1/2) of pixels p in [0, 1] that came as (p - mean) / std."""
+    parts = [
+        x[:, i : i + 1] * (std / 0.5) + (mean - 0.5) / 0.5
+        for i, (mean, std) in enumerate(zip(*IMAGENET, strict=True))
+    ]
+    return cat(parts, 1)
 
 
 def _sizes(name: str, times: Any) -> list[int]:
