@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, sqrt
+from math import cos, exp, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,26 @@ def test_nesterov_s_gradient_is_taken_ahead(backend: str) -> None:
         backend,
     )
     np.testing.assert_allclose(shifted, ahead, 1e-12)
+
+
+def test_nesterov_goes_back_from_a_closure_that_fails() -> None:
+    p = parameter()
+    optimizer = optim.Nesterov([p], 0.1)
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(p)
+        loss.backward()
+        return loss
+
+    def fails() -> Any:
+        raise KeyboardInterrupt
+
+    optimizer.step(closure)
+    before = p.tolist()
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step(fails)
+    assert p.tolist() == before
 
 
 def test_nesterov_climbs_too() -> None:
@@ -254,6 +274,18 @@ def test_a_restart_goes_back_to_the_best_iterate() -> None:
     assert (restart.best, restart.restarts) == (1.0, 1)
 
 
+def test_a_restart_scales_each_schedule_of_a_sequence() -> None:
+    optimizer = optim.SGD([parameter()], lr=1.0)
+    parts = [optim.LinearLR(optimizer, 0.5, total_iters=2), optim.CosineAnnealingLR(optimizer, 4)]
+    schedule = optim.SequentialLR(optimizer, parts, [2])
+    restart = optim.RestartFromBest(schedule, factor=0.1)
+    for loss in (1.0, 2.0):
+        schedule.step()
+        back = restart.step(loss)
+    assert back
+    assert rates(schedule, 4) == pytest.approx([0.05, 0.075, 0.1, 0.1 * (1 + cos(pi / 4)) / 2])
+
+
 def trial(lr: float = 0.7) -> tuple[Any, Any, Any]:
     p = parameter()
     optimizer = optim.SGD([p], lr=lr, momentum=0.5)
@@ -278,6 +310,26 @@ def test_a_range_test_finds_a_rate_and_puts_all_back() -> None:
     assert found.rates[1] / found.rates[0] == pytest.approx(1e5 ** (1 / 39))
     assert (p.tolist(), optimizer.state[p]["momentum_buffer"].tolist()) == before
     assert optimizer.param_groups[0]["lr"] == 0.01
+
+
+def test_a_range_test_of_losses_below_0_goes_on() -> None:
+    _, optimizer, step = trial(0.01)
+    found = optim.lr_range_test(lambda: step() - 1e6, optimizer, 1e-4, 1e-2, 9)
+    assert len(found.losses) == 9
+
+
+def test_a_trial_that_breaks_off_puts_all_back() -> None:
+    p, optimizer, step = trial(0.01)
+    before = p.tolist()
+
+    def breaks() -> Any:
+        step()
+        raise KeyboardInterrupt
+
+    for run in (optim.lr_range_test, optim.try_rates):
+        with pytest.raises(KeyboardInterrupt):
+            run(breaks, optimizer)
+        assert (p.tolist(), optimizer.param_groups[0]["lr"]) == (before, 0.01)
 
 
 def test_the_deck_s_rates_are_tried_from_one_start() -> None:

@@ -55,8 +55,14 @@ class Nesterov(Optimizer):
             for p, group in places:
                 velocity = self.state.setdefault(p, {}).setdefault("velocity", zeros_like(p))
                 p.copy_(p - velocity * group["momentum"])
-        with enable_grad():
-            loss = closure()
+        try:
+            with enable_grad():
+                loss = closure()
+        except BaseException:
+            with no_grad():
+                for (p, _), w in zip(places, kept, strict=True):
+                    p.copy_(w)
+            raise
         with no_grad():
             for (p, group), w in zip(places, kept, strict=True):
                 if p.grad is not None and group["weight_decay"]:

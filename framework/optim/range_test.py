@@ -32,7 +32,7 @@ def lr_range_test(
     """One step at each of `count` rates from low to high, in equal ratios; then all is put back.
 
     `best` is the rate at which the loss, averaged over neighbours, fell fastest against log(lr);
-    the run ends early where the loss is 4 times its least or not finite.
+    the run ends early where the loss is 4 times its least (if that is above 0) or not finite.
 
     Args: step, which does one training step (zero_grad, backward, optimizer.step) on the next batch
     and returns the loss. Raises: ArgumentError.
@@ -48,12 +48,14 @@ def lr_range_test(
     rates = [low * (high / low) ** (i / (count - 1)) for i in range(count)]
     saved = _Saved(optimizer)
     losses: list[float] = []
-    for rate in rates:
-        saved.set_rate(rate)
-        losses.append(float(step()))
-        if not isfinite(losses[-1]) or losses[-1] > 4.0 * min(losses):
-            break
-    saved.put_back()
+    try:
+        for rate in rates:
+            saved.set_rate(rate)
+            losses.append(float(step()))
+            if not isfinite(losses[-1]) or losses[-1] > 4.0 * min(losses) > 0.0:
+                break
+    finally:
+        saved.put_back()
     rates = rates[: len(losses)]
     return RangeTest(rates, losses, rates[_steepest(rates, losses)])
 
@@ -93,9 +95,11 @@ def try_rates(
     losses = []
     for rate in rates:
         saved.set_rate(real(op, "rates", rate, open_ends="("))
-        found = [float(step()) for _ in range(steps)]
+        try:
+            found = [float(step()) for _ in range(steps)]
+        finally:
+            saved.put_back()
         losses.append(found[-1] if isfinite(found[-1]) else float("inf"))
-        saved.put_back()
     return RangeTest(list(rates), losses, rates[losses.index(min(losses))])
 
 

@@ -98,6 +98,10 @@ class LRScheduler(ABC):
         self.last_epoch = -1
         self.step()
 
+    def scale(self, factor: float) -> None:
+        """Multiply the initial learning rates, from which `restart` begins."""
+        self.base_lrs = [lr * factor for lr in self.base_lrs]
+
     def _set(self, lrs: list[float]) -> None:
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             group["lr"] = lr
@@ -284,6 +288,12 @@ class SequentialLR(LRScheduler):
             chosen.restart()
         else:
             chosen.step()
+
+    def scale(self, factor: float) -> None:
+        """Multiply the initial learning rates of all schedules."""
+        super().scale(factor)
+        for schedule in self.schedulers:
+            schedule.scale(factor)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of each schedule, and the place in the sequence."""

@@ -87,7 +87,7 @@ class RestartFromBest:
             for p, best in zip(parameters, self.kept, strict=True):
                 p.copy_(best)
         self.optimizer.state.clear()
-        self.schedule.base_lrs = [lr * self.factor for lr in self.schedule.base_lrs]
+        self.schedule.scale(self.factor)
         self.schedule.restart()
         self.waited, self.restarts = 0, self.restarts + 1
         return True
