@@ -175,10 +175,13 @@ def _backend(model: Module) -> Any:
 
 
 def _fingerprint(model: Module, dataset: Dataset, layer: str, part_size: int) -> str:
-    """A number that changes with the weights, the layer, and the data's size and ends."""
+    """A number that changes with the weights, the layer, and the data: its size and its ends, and
+    all of it where it is in memory."""
     digest = hashlib.sha256(f"{layer} {len(dataset)} {part_size}".encode())
-    ends = [t for i in (0, len(dataset) - 1) for t in dataset[i]]
-    for name, t in [*model.state_dict().items(), *(("sample", t) for t in ends)]:
+    known = [t for i in (0, len(dataset) - 1) for t in dataset[i]]
+    if isinstance(dataset, TensorDataset):
+        known += dataset.tensors
+    for name, t in [*model.state_dict().items(), *(("sample", t) for t in known)]:
         digest.update(f"{name} {t.shape} {t.dtype}".encode())
         digest.update(t.detach().numpy().tobytes())
     return digest.hexdigest()

@@ -205,7 +205,10 @@ def test_features_of_another_model_or_data_are_not_taken(tmp_path: Path) -> None
     with etude.no_grad():
         other[0].bias.copy_(other[0].bias + 1.0)
     shifted = TensorDataset(data.tensors[0] + 1.0, data.tensors[1])
-    for arguments in ((other, data), (model, shifted)):
+    labels = etude.tensor([*range(9, -1, -1)])  # others, but for what the ends say
+    labels = etude.cat([data.tensors[1][:1], labels[1:-1], data.tensors[1][-1:]])
+    relabelled = TensorDataset(data.tensors[0], labels)
+    for arguments in ((other, data), (model, shifted), (model, relabelled)):
         with pytest.raises(ArgumentError, match="features of another model"):
             transfer.bottleneck_features(*arguments, tmp_path)
 
