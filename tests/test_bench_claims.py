@@ -6,6 +6,7 @@ Whether a claim holds is not tested: it is found out.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,14 @@ def test_verdicts() -> None:
     either = both(grows, clearly("a"))
     assert not either.holds({"a": [0.5], "b": [1.0]})
     assert either.words == "a > b, for each seed; a: mean > 0 by 2 standard errors"
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_a_claim_without_a_number_does_not_hold(value: float) -> None:
+    claim = Claim("a", "D0", "holds", "none", clearly("a"), lambda setting: Found({"a": value}))
+    record = runner.tried(claim, 2, False, None)
+    assert record["holds"] is False
+    json.dumps(record, allow_nan=False)
 
 
 def test_curves_are_smoothed_and_searched() -> None:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from statistics import mean, stdev
 from time import perf_counter
@@ -101,6 +101,7 @@ def tried(claim: Claim, seeds: int, quick: bool, out: str | None) -> dict[str, A
         etude.manual_seed(seed)
         runs.append(claim.run(Setting(seed, quick)))
     effects = {k: [_finite(run.effects[k]) for run in runs] for k in runs[0].effects}
+    known = not any(isnan(value) for run in runs for value in run.effects.values())
     picture = _drawn(claim, runs, effects, out) if out else None
     return {
         "name": claim.name,
@@ -109,14 +110,14 @@ def tried(claim: Claim, seeds: int, quick: bool, out: str | None) -> dict[str, A
         "data": claim.data,
         "criterion": claim.verdict.words,
         "effects": effects,
-        "holds": claim.verdict.holds(effects),
+        "holds": known and claim.verdict.holds(effects),
         "seconds": perf_counter() - started,
         "figure": picture,
     }
 
 
 def _finite(value: float) -> float:
-    return float(value) if isfinite(value) else 1e30
+    return float(value) if isfinite(value) else -1e30 if value < 0 else 1e30
 
 
 def _drawn(claim: Claim, runs: list[Found], effects: dict[str, list[float]], out: str) -> str:
