@@ -70,8 +70,16 @@ def zip_entry(name: str, mode: int) -> zipfile.ZipInfo:
 
 @pytest.mark.parametrize(
     "raw",
-    [plain_tar("w"), plain_tar("w:gz"), zip_of(("folder/", b""), *FILES.items())],
-    ids=["tar", "tar.gz", "zip"],
+    [
+        plain_tar("w"),
+        plain_tar("w:gz"),
+        zip_of(("folder/", b""), *FILES.items()),
+        tar_of(
+            ("./", None, tarfile.DIRTYPE),
+            *((f"./{n}", b, tarfile.REGTYPE) for n, b in FILES.items()),
+        ),
+    ],
+    ids=["tar", "tar.gz", "zip", "tar of ."],
 )
 def test_an_archive_is_unpacked_whole(raw: bytes, tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(raw)
