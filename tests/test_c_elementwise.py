@@ -128,6 +128,20 @@ def test_results_around_the_cache(c: Any) -> None:
     np.testing.assert_array_equal(y, rows + columns)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("columns", [96, 100, 8200])  # whole vectors; a rest; pieces of a row
+def test_bias_and_relu_around_the_cache(c: Any, dtype: str, columns: int) -> None:
+    rows = HUGE // columns + 1
+    x = np.linspace(-1, 1, rows * columns).astype(dtype).reshape(rows, columns)
+    x[0, :4] = x[-1, -4:] = np.nan, np.inf, -np.inf, -0.0
+    b = np.linspace(0, 0.5, columns).astype(dtype)
+    expected = x + b
+    expected[expected <= 0] = 0
+    y = values(c, c.bias_activation(block(c, x), block(c, b), "relu"))
+    np.testing.assert_array_equal(y, expected)
+    assert not np.signbit(y[y == 0]).any()
+
+
 @pytest.mark.parametrize("name", ["exp", "gelu", "relu", "sin"])
 @pytest.mark.parametrize("size", [16_385, 100_003, HUGE])
 def test_threads_change_no_bit(c: Any, two_thread_counts: Any, name: str, size: int) -> None:

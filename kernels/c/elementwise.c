@@ -19,13 +19,16 @@
 #include "pool_inner.h"
 #include "stream_inner.h"
 
-enum { SERIAL = 16384, PIECE = 8192, BLOCK = 4096, OPERANDS = 3 };
+enum { SERIAL = 16384, PIECE = 8192, BLOCK = 4096, OPERANDS = 3, AHEAD = 8192 };
 static const int64_t STREAM_FROM = 8 << 20;
+
+Row unary_relu_f32, unary_relu_f64;
 
 /* `plan` counts numbers: the row's length n, its steps, how many outer axes there are; their sizes,
  * outermost first; and for each operand its stride along each of them, 0 where it is broadcast. */
 typedef struct {
     Row *row, *then; /* `then`, if any, is a unary function of the row's result */
+    Row *past;       /* both at once, past the cache, if there is such a row */
     char *out;
     const char *in[OPERANDS];
     int64_t out_size, in_size[OPERANDS], n, pieces, piece;
@@ -35,6 +38,10 @@ typedef struct {
 
 /* n numbers of a row, from where the pointers stand. */
 static void run_piece(const Work *w, char *out, const char *const in[OPERANDS], int64_t n) {
+    if (w->stream && w->past && (uintptr_t)out % VBYTES == 0) {
+        w->past(out, in[0], in[1], NULL, n, w->steps);
+        return;
+    }
     if (!w->then && !w->stream) {
         w->row(out, in[0], in[1], in[2], n, w->steps);
         return;
@@ -90,8 +97,8 @@ static void *run(Work *w, int64_t rows) {
     w->pieces = (w->n - 1) / PIECE + 1;
     w->piece = MIN(w->n, PIECE);
     if (!w->n) return w->out;
-    const int64_t units = rows * w->pieces;
-    parallel_for(run_units, w, units, rows * w->n <= SERIAL ? units : MAX(1, PIECE / w->n));
+    const int64_t units = rows * w->pieces, most = w->stream ? 8 * PIECE : PIECE;
+    parallel_for(run_units, w, units, rows * w->n <= SERIAL ? units : MAX(1, most / w->piece));
     return w->out;
 }
 
@@ -156,6 +163,32 @@ void *elementwise_where(int type, void *out, const void *c, const void *a, const
     return run(&w, rows);
 }
 
+#define T float
+#define V vf
+#define I vi
+#define LANES NF
+#define LOAD load_f
+#define NAME(name) name##_f32
+#include "elementwise_bias_inner.h"
+#undef T
+#undef V
+#undef I
+#undef LANES
+#undef LOAD
+#undef NAME
+
+#define T double
+#define V vd
+#define I vl
+#define LANES ND
+#define LOAD load_d
+#define NAME(name) name##_f64
+#include "elementwise_bias_inner.h"
+
+static Row *past_cache(Row *then) {
+    return then == unary_relu_f32 ? bias_relu_f32 : then == unary_relu_f64 ? bias_relu_f64 : NULL;
+}
+
 /* f(x + b) for x (rows, n) and b (n): each block is still in the first cache when f comes. */
 void *elementwise_bias(int code, void *out, const void *x, const void *b, int64_t rows, int64_t n) {
     const int type = code % TYPES;
@@ -163,6 +196,7 @@ void *elementwise_bias(int code, void *out, const void *x, const void *b, int64_
     Work w = {.row = BINARY[0].rows[type], .then = UNARY[code / TYPES].rows[type], .out = out,
               .in = {x, b}, .n = n, .plan = plan, .steps = 3, .out_size = size,
               .in_size = {size, size}};
+    w.past = past_cache(w.then);
     return run(&w, rows);
 }
 
