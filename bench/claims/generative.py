@@ -142,12 +142,16 @@ CLAIMS = [
           and e["% read with p > 0.9, samples"] > 60 and e["% of samples, least common class"] > 1),
           vae, ("epoch", "ELBO, nats", "linear"), "drawn by the VAE"),
     Claim("gan", "D3 D4", "a GAN's discriminator reaches D* in 1-D, and 1/2 at the end",
-          "synthetic", in_each("mean |D - D*| < 0.05, mean |D - 1/2| < 0.1", lambda e:
-          e["mean |D - D*|"] < 0.05 and e["mean |D - 1/2| at the end"] < 0.1),
+          "synthetic", in_each("mean |D - D*| < 0.05; mean |D - 1/2| < 0.1, and what is drawn has "
+          "mean 3 within 0.2, deviation 0.5 within 0.15", lambda e:
+          e["mean |D - D*|"] < 0.05 and e["mean |D - 1/2| at the end"] < 0.1
+          and abs(e["mean drawn"] - 3) < 0.2 and abs(e["deviation drawn"] - 0.5) < 0.15),
           gan, ("x", "probability of being real", "linear")),
     Claim("infogan", "D4", "InfoGAN's c1 lines up with the digit", "digits",
-          in_each("c1 tells > 50 % of the digits, and more than a plain GAN's", lambda e:
+          in_each("c1 tells > 50 % of the digits, and more than a plain GAN's; its ten values "
+          "stand for at least six digits", lambda e:
           e["% of digits that c1 tells, InfoGAN"]
-          > max(50, e["% of digits that c1 tells, plain GAN"])),
+          > max(50, e["% of digits that c1 tells, plain GAN"])
+          and e["classes that some c1 stands for, InfoGAN"] >= 6),
           infogan, ("epoch", "nats, at most 1.85", "linear"), "a row for each c1"),
 ]  # fmt: skip
