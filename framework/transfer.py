@@ -86,7 +86,10 @@ def load_weights(
 
 
 def last_layer(model: Module) -> tuple[str, Module]:
-    """Name and module of the layer that makes the logits: the last Linear or Conv2d."""
+    """Name and module of the layer that makes the logits: the last Linear or Conv2d.
+
+    Last in the order of `named_modules`; nets with several heads (FCN) have to name theirs.
+    """
     layers = [
         (name, module)
         for name, module in model.named_modules()
@@ -102,14 +105,28 @@ def last_layer(model: Module) -> tuple[str, Module]:
     return layers[-1]
 
 
-def replace_last_layer(model: Module, num_classes: int) -> tuple[str, Module]:
+def _layer(model: Module, name: str) -> tuple[str, Module]:
+    found = dict(model.named_modules()).get(name)
+    if not isinstance(found, (nn.Linear, nn.Conv2d)):
+        raise fail(
+            ArgumentError,
+            "replace_last_layer",
+            f"expected the name of a Linear or Conv2d, got {name!r}; named_modules() lists them",
+        )
+    return name, found
+
+
+def replace_last_layer(
+    model: Module, num_classes: int, name: str | None = None
+) -> tuple[str, Module]:
     """Give a model new logits, with new weights, on the model's backend; returns name and layer.
 
+    `name` is the layer's, where it is not the last one: "classifier.4" of an FCN on ResNet-50.
     The new layer is a Linear, or a Conv2d of the same form, and needs a gradient whether or not the
     rest is frozen: `model.requires_grad_(False)` first, then this, and the last layer alone learns.
     Decks: D1.
     """
-    name, old = last_layer(model)
+    name, old = last_layer(model) if name is None else _layer(model, name)
     classes = whole("replace_last_layer", "num_classes", num_classes)
     place: dict[str, Any] = {"backend": old.weight.backend, "dtype": old.weight.dtype}
     new: Module

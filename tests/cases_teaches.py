@@ -78,7 +78,8 @@ def multinomial(x: Any, n: Any, full: bool = False, reduction: str = "mean") -> 
 def sequences(x: Any, y: Any, lengths: Any = None, reduction: str = "mean") -> Any:
     lengths = [x.shape[1]] * len(x) if lengths is None else lengths
     logp = x - np.log(np.exp(x).sum(2, keepdims=True))
-    losses = [-np.mean([logp[i, j, y[i, j]] for j in range(n)]) for i, n in enumerate(lengths)]
+    kept = [min(int(n), x.shape[1]) for n in lengths]
+    losses = [-sum(logp[i, j, y[i, j]] for j in range(n)) / max(n, 1) for i, n in enumerate(kept)]
     return reduced(np.array(losses), reduction)
 
 
@@ -109,6 +110,12 @@ LOSSES = [
     Case(
         "sequence_cross_entropy of lengths",
         [t(3, 4, 5), ints(3, 4), exactly([4, 1, 2], "int64", False)],
+        sequences,
+        torch=None,
+    ),
+    Case(
+        "sequence_cross_entropy of lengths 0 and above T",
+        [t(3, 4, 5), ints(3, 4), exactly([0, 9, 2], "int64", False)],
         sequences,
         torch=None,
     ),

@@ -227,6 +227,12 @@ DECKS = [
     ),
     Wrong("try_rates no rate", lambda: optim.try_rates(p, sgd(), []), ArgumentError, "none"),
     Wrong("try_rates rate 0", lambda: optim.try_rates(p, sgd(), [0.0]), ArgumentError, "0.0"),
+    Wrong(
+        "try_rates no finite loss",
+        lambda: optim.try_rates(lambda: float("nan"), sgd(), [0.5]),
+        ArgumentError,
+        "[0.5]",
+    ),
 ]
 
 WRONG = [*DECKS, *OPTIMIZERS, *STEPS, *STATES, *SCHEDULES]

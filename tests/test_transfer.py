@@ -95,6 +95,15 @@ def test_the_last_layer_is_replaced(
     assert learned == [f"{layer}.weight", f"{layer}.bias"]
 
 
+def test_a_layer_is_replaced_by_its_name() -> None:
+    model = models.create("fcn8s", num_classes=4, width=1 / 16)
+    heads = {name: m for name, m in model.named_modules() if name.startswith("score")}
+    name = next(iter(heads))
+    found, new = transfer.replace_last_layer(model, 7, name)
+    assert (found, model.get_submodule(name)) == (name, new)
+    assert new.out_channels == 7
+
+
 def test_frozen_layers_stay_and_the_last_learns() -> None:
     etude.manual_seed(0)
     model = small().requires_grad_(False)
@@ -246,3 +255,5 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         transfer.bottleneck_features(Twice(), TensorDataset(etude.ones(0, 2)), tmp_path)
     with pytest.raises(ArgumentError, match="wrap a single layer"):
         transfer.last_layer(nn.Linear(2, 2))
+    with pytest.raises(ArgumentError, match="name of a Linear or Conv2d, got 'head'"):
+        transfer.replace_last_layer(Twice(), 2, "head")

@@ -11,7 +11,7 @@ from ..ops import derivatives as e
 from ..ops.checks import float_tensor
 from ..ops.elementwise import select
 from ..ops.layout import reshape
-from ..ops.pointwise import lgamma
+from ..ops.pointwise import clamp, lgamma
 from .common import check_reduction, reduced, same_shape
 from .losses_classify import cross_entropy
 
@@ -74,7 +74,8 @@ def sequence_cross_entropy(
     Args: input (N, T, K), float logits; target (N, T), int64 labels; lengths (N,), int64, how many
     steps of each count, all T by default: then each sequence is averaged over its own steps, and so
     counts as much as a longer one (cross_entropy with ignore_index averages over all steps of
-    all). Labels beyond the length may be anything.
+    all). Labels beyond the length may be anything. A sequence of length 0 has loss 0; one longer
+    than T has length T.
     Returns: () or, for reduction "none", (N,). Raises: ShapeError, IndexOutOfRange.
     Decks: D3 (mean over time).
     """
@@ -102,4 +103,4 @@ def sequence_cross_entropy(
     if counts is None:
         return reduced(op, each.mean(1), reduction)
     kept = counts.to(x.dtype)
-    return reduced(op, (each * kept).sum(1) / kept.sum(1), reduction)
+    return reduced(op, (each * kept).sum(1) / clamp(kept.sum(1), min=1.0), reduction)

@@ -83,7 +83,8 @@ def try_rates(
 ) -> RangeTest:
     """The loss after `steps` steps from the same start, for each of the rates; all is put back.
 
-    `best` is the rate of the least loss. Args: step as for lr_range_test; rates > 0.
+    `best` is the rate of the least loss; at least one must be finite. Args: step as for
+    lr_range_test; rates > 0.
     Raises: ArgumentError. Decks: D0 (try 0.3, 0.1, 0.03, 0.01, 0.003, 0.001).
     """
     op = "try_rates"
@@ -100,6 +101,8 @@ def try_rates(
         finally:
             saved.put_back()
         losses.append(found[-1] if isfinite(found[-1]) else float("inf"))
+    if not isfinite(min(losses)):
+        raise fail(ArgumentError, op, f"no rate of {list(rates)} has a finite loss; try lower ones")
     return RangeTest(list(rates), losses, rates[losses.index(min(losses))])
 
 
