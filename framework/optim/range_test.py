@@ -102,7 +102,8 @@ def try_rates(
             saved.put_back()
         losses.append(found[-1] if isfinite(found[-1]) else float("inf"))
     if not isfinite(min(losses)):
-        raise fail(ArgumentError, op, f"no rate of {list(rates)} has a finite loss; try lower ones")
+        said = f"expected a finite loss for one rate at least, got none for {list(rates)}"
+        raise fail(ArgumentError, op, f"{said}; try lower ones")
     return RangeTest(list(rates), losses, rates[losses.index(min(losses))])
 
 
