@@ -274,6 +274,22 @@ def test_a_restart_goes_back_to_the_best_iterate() -> None:
     assert (restart.best, restart.restarts) == (1.0, 1)
 
 
+def test_a_resumed_restart_goes_back_to_the_best_of_before() -> None:
+    p = parameter()
+    schedule = optim.TimeDecayLR(optim.SGD([p], lr=1.0), 1.0)
+    first = optim.RestartFromBest(schedule, patience=2)
+    first.step(1.0)
+    best = p.tolist()
+    first.step(2.0)
+    with etude.no_grad():
+        p.copy_(p * 3.0)
+    second = optim.RestartFromBest(schedule, patience=2)
+    second.load_state_dict(first.state_dict())
+    assert second.step(2.0) is True
+    assert p.tolist() == best
+    assert (second.best, second.restarts) == (1.0, 1)
+
+
 def test_a_restart_scales_each_schedule_of_a_sequence() -> None:
     optimizer = optim.SGD([parameter()], lr=1.0)
     parts = [optim.LinearLR(optimizer, 0.5, total_iters=2), optim.CosineAnnealingLR(optimizer, 4)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from math import log, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -168,6 +168,22 @@ class Recurrent(nn.Module):
     def forward(self, x: Any, state: Any = None) -> Any:
         y, state = self.rnn(x, state)
         return self.head(y), state
+
+
+class Pair(NamedTuple):
+    h: Any
+    n: int
+
+
+def test_a_state_with_names_is_cut_from_the_graph() -> None:
+    class Counting(Recurrent):
+        def forward(self, x: Any, state: Any = None) -> Any:
+            y, h = super().forward(x, state and state.h)
+            return y, Pair(h, (state.n if state else 0) + 1)
+
+    x = etude.randn(2, 4, 2)
+    _, state = training.bptt(Counting(), x, x, F.mse_loss, window=2)
+    assert (type(state), state.n, state.h.requires_grad) == (Pair, 2, False)
 
 
 def gradients(window: int | None) -> tuple[float, list[np.ndarray]]:

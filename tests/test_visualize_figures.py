@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -208,3 +209,12 @@ def test_images_are_shown_in_their_own_colours() -> None:
     wide = canvas.show_image(axes, unit * 5.0 - 1.0).get_array()
     assert 0.0 <= wide.min() <= wide.max() <= 1.0
     assert not canvas.stretched(etude.ones(2).numpy()).any()
+
+
+def test_an_epoch_without_a_number_is_not_the_best() -> None:
+    broken = history()
+    broken.epochs[0] = replace(broken.epochs[0], val_loss=float("nan"))
+    ax = V.plot_history(broken).axes[0]
+    assert "best: epoch 2" in [line.get_label() for line in ax.lines]
+    broken.epochs = broken.epochs[:1]
+    assert len(V.plot_history(broken).axes[0].lines) == 2

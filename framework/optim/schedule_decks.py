@@ -91,3 +91,13 @@ class RestartFromBest:
         self.schedule.restart()
         self.waited, self.restarts = 0, self.restarts + 1
         return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs beside the states of model, optimizer and schedule."""
+        counts = {"best": self.best, "waited": self.waited, "restarts": self.restarts}
+        return {**counts, "kept": list(self.kept)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.best, self.waited = state_dict["best"], state_dict["waited"]
+        self.restarts, self.kept = state_dict["restarts"], list(state_dict["kept"])

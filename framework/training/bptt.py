@@ -65,6 +65,8 @@ def bptt(
 
 
 def _detached(state: Any) -> Any:
+    if isinstance(state, tuple) and hasattr(state, "_fields"):  # a NamedTuple
+        return type(state)(*map(_detached, state))
     if isinstance(state, (tuple, list)):
         return type(state)(map(_detached, state))
     return state.detach() if isinstance(state, Tensor) else state

@@ -122,9 +122,11 @@ def _both(ax: Any, found: dict[str, list[Any]], key: str, prefix: str, shade: st
             ax.plot(epochs, values, line, marker=mark, markersize=3, color=shade, label=label)
     if key == "loss" and "val_loss" in found:
         pairs = [(v, e) for v, e in zip(found["val_loss"], epochs, strict=True) if v is not None]
-        best, at = min(pairs)
-        label = f"{prefix}best: epoch {at}"
-        ax.plot([at], [best], "*", markersize=12, color=shade, label=label, linestyle="none")
+        known = [(v, e) for v, e in pairs if v == v]  # nan is no best
+        if known:
+            best, at = min(known)
+            label = f"{prefix}best: epoch {at}"
+            ax.plot([at], [best], "*", markersize=12, color=shade, label=label, linestyle="none")
 
 
 # activation functions -----------------------------------------------------------------------------
