@@ -160,8 +160,9 @@ def bottleneck_features(
     without any.
 
     Returns a TensorDataset of (features, labels, ...). Raises ArgumentError if the folder holds
-    features of another model, layer or data set. Decks: D1 (transfer learning with GoogLeNet, whose
-    bottleneck is 1024 numbers).
+    features of another model, layer or data set; a data set that is no TensorDataset is known by
+    its length and its first and last sample alone, so give each a folder of its own. Decks: D1
+    (transfer learning with GoogLeNet, whose bottleneck is 1024 numbers).
     """
     op = "bottleneck_features"
     whole(op, "batch_size", batch_size)

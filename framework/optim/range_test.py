@@ -15,7 +15,7 @@ DECK_RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # D0
 
 
 class RangeTest(NamedTuple):
-    """The rates that were tried, the loss that each led to, and the one to begin with."""
+    """Rates that were tried, the losses that their steps returned, and the rate to begin with."""
 
     rates: list[float]
     losses: list[float]
@@ -29,8 +29,10 @@ def lr_range_test(
     high: float = 1.0,
     count: int = 50,
 ) -> RangeTest:
-    """One step at each of `count` rates from low to high, in equal ratios; then all is put back.
+    """One step at each of `count` rates from low to high, in equal ratios.
 
+    Then parameters, rates and the optimizer's state are put back (not running statistics). The loss
+    of a rate is what step returned: usually the loss before that step moved anything.
     `best` is the rate at which the loss, averaged over neighbours, fell fastest against log(lr);
     the run ends early where the loss is 4 times its least (if that is above 0) or not finite.
 
