@@ -54,20 +54,7 @@ class OptimDefaults(Tier1):
         Weight decay joins g, or with `decoupled` shrinks p by lr * weight_decay first (AdamW).
         Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019.
         """
-        if weight_decay and decoupled:
-            self.binary("mul", p, 1.0 - lr * weight_decay, p)
-        elif weight_decay:
-            g = self.binary("add", g, self.binary("mul", p, weight_decay))
-        self.binary("mul", m, beta1, m)
-        self.binary("add", m, self.binary("mul", g, 1.0 - beta1), m)
-        self.binary("mul", v, beta2, v)
-        square = self.binary("mul", g, g)
-        self.binary("add", v, self.binary("mul", square, 1.0 - beta2, square), v)
-        root = self.unary("sqrt", v, square)
-        self.binary("div", root, sqrt(1.0 - beta2**step), root)
-        self.binary("add", root, eps, root)
-        update = self.binary("div", m, root, root)
-        self.binary("sub", p, self.binary("mul", update, lr / (1.0 - beta1**step), update), p)
+        _adam(self, p, g, m, v, None, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 
     def amsgrad_step(
         self,
@@ -88,21 +75,7 @@ class OptimDefaults(Tier1):
 
         Reddi, Kale & Kumar 2018, algorithm 2, with Adam's corrections of the start.
         """
-        if weight_decay and decoupled:
-            self.binary("mul", p, 1.0 - lr * weight_decay, p)
-        elif weight_decay:
-            g = self.binary("add", g, self.binary("mul", p, weight_decay))
-        self.binary("mul", m, beta1, m)
-        self.binary("add", m, self.binary("mul", g, 1.0 - beta1), m)
-        self.binary("mul", v, beta2, v)
-        square = self.binary("mul", g, g)
-        self.binary("add", v, self.binary("mul", square, 1.0 - beta2, square), v)
-        self.binary("maximum", peak, v, peak)
-        root = self.unary("sqrt", peak, square)
-        self.binary("div", root, sqrt(1.0 - beta2**step), root)
-        self.binary("add", root, eps, root)
-        update = self.binary("div", m, root, root)
-        self.binary("sub", p, self.binary("mul", update, lr / (1.0 - beta1**step), update), p)
+        _adam(self, p, g, m, v, peak, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 
     def rmsprop_step(
         self,
@@ -152,3 +125,37 @@ class OptimDefaults(Tier1):
         self.binary("add", root, eps, root)
         step = self.binary("div", g, root, root)
         self.binary("sub", p, self.binary("mul", step, lr, step), p)
+
+
+def _adam(
+    B: Tier1,
+    p: Buffer,
+    g: Buffer,
+    m: Buffer,
+    v: Buffer,
+    peak: Buffer | None,
+    step: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """Adam's step, or with `peak` AMSGrad's."""
+    if weight_decay and decoupled:
+        B.binary("mul", p, 1.0 - lr * weight_decay, p)
+    elif weight_decay:
+        g = B.binary("add", g, B.binary("mul", p, weight_decay))
+    B.binary("mul", m, beta1, m)
+    B.binary("add", m, B.binary("mul", g, 1.0 - beta1), m)
+    B.binary("mul", v, beta2, v)
+    square = B.binary("mul", g, g)
+    B.binary("add", v, B.binary("mul", square, 1.0 - beta2, square), v)
+    if peak is not None:
+        B.binary("maximum", peak, v, peak)
+    root = B.unary("sqrt", v if peak is None else peak, square)
+    B.binary("div", root, sqrt(1.0 - beta2**step), root)
+    B.binary("add", root, eps, root)
+    update = B.binary("div", m, root, root)
+    B.binary("sub", p, B.binary("mul", update, lr / (1.0 - beta1**step), update), p)
