@@ -61,7 +61,8 @@ def gradcheck(
     Returns: True. Raises: GradError, naming input, element and both values; DTypeError for an input
     that requires a gradient and is not float64.
 
-    Decks: none; the check that every hand-derived gradient needs.
+    Source: Goodfellow, Bengio & Courville 2016, section 11.5. Decks: none; the check that every
+    hand-derived gradient needs.
     """
     given = _checked("gradcheck", inputs)
     return _verdict(Rule("gradcheck", eps, atol, rtol, fast_mode), func, given, raise_exception)
@@ -81,7 +82,8 @@ def gradgradcheck(
     """`gradcheck` for the gradients of `func`, as functions of its inputs and of `grad_outputs`.
 
     `grad_outputs` are the gradients that arrive at the float outputs; by default irregular numbers.
-    Decks: none; second derivatives as the contractive auto-encoder (D0) takes them.
+    Source: Goodfellow, Bengio & Courville 2016, section 11.5. Decks: none; second derivatives as
+    the contractive auto-encoder (D0) takes them.
     """
     given = _checked("gradgradcheck", inputs)
     with enable_grad():

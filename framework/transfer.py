@@ -66,7 +66,8 @@ def load_weights(
 
     strict: all names and shapes have to fit, as for `load_state_dict`, which raises StateMismatch.
     Else what fits by name and shape is loaded, and the rest is in the report. (`load_state_dict`
-    with strict=False refuses other shapes, as torch does.) Decks: D0, D4 (fine-tuning).
+    with strict=False refuses other shapes, as torch does.) Source: Yosinski et al. 2014. Decks: D0,
+    D4 (fine-tuning).
     """
     given = source if isinstance(source, Mapping) else weights.load(source)
     own = {name: t.shape for name, t in model.state_dict().items()}
@@ -124,7 +125,7 @@ def replace_last_layer(
     `name` is the layer's, where it is not the last one: "classifier.4" of an FCN on ResNet-50.
     The new layer is a Linear, or a Conv2d of the same form, and needs a gradient whether or not the
     rest is frozen: `model.requires_grad_(False)` first, then this, and the last layer alone learns.
-    Decks: D1.
+    Source: Girshick et al. 2014 (R-CNN), section 2.3. Decks: D1.
     """
     name, old = last_layer(model) if name is None else _layer(model, name)
     classes = whole("replace_last_layer", "num_classes", num_classes)
@@ -161,8 +162,9 @@ def bottleneck_features(
 
     Returns a TensorDataset of (features, labels, ...). Raises ArgumentError if the folder holds
     features of another model, layer or data set; a data set that is no TensorDataset is known by
-    its length and its first and last sample alone, so give each a folder of its own. Decks: D1
-    (transfer learning with GoogLeNet, whose bottleneck is 1024 numbers).
+    its length and its first and last sample alone, so give each a folder of its own. Source:
+    Donahue et al. 2014 (DeCAF). Decks: D1 (transfer learning with GoogLeNet, whose bottleneck is
+    1024 numbers).
     """
     op = "bottleneck_features"
     whole(op, "batch_size", batch_size)

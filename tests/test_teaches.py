@@ -22,6 +22,11 @@ GROUPS = 18  # of the list of what the decks teach
 # Tools, which do what is taught without being taught themselves.
 TOOLS = {"backends.available", "compile", "set_num_threads"}
 
+SOURCE = re.compile(
+    r"[A-Z][\w-]+(?: et al\.)?(?:, \"[^\"]+\")?(?: \([^)]*\))?,? (?:1[89]|20)\d\d\b"
+    r"|Source: (?:lecture only|none)\."
+)
+
 
 class Item(NamedTuple):
     """One thing taught."""
@@ -81,6 +86,21 @@ def test_a_docstring_names_the_decks(name: str) -> None:
     value = found(name)
     text = inspect.getdoc(getattr(value, "func", value)) or ""
     assert name in TOOLS or re.search(r"Decks:\s+(D[0-4]|none)\b", text), text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_docstring_names_its_source(name: str) -> None:
+    """A paper or book with its year, or that there is none but the lecture."""
+    value = found(name)
+    text = inspect.getdoc(getattr(value, "func", value)) or ""
+    assert name in TOOLS or SOURCE.search(" ".join(text.split())), text
+
+
+def test_what_counts_as_a_source() -> None:
+    assert SOURCE.search("Ioffe & Szegedy 2015. Decks: D0.")
+    assert SOURCE.search("Bengio et al., \"Curriculum learning\", 2009.")
+    assert SOURCE.search("Source: lecture only. Decks: D0.")
+    assert not SOURCE.search("1 / (1 + e^-x), at most 2048 of them. Decks: D0.")
 
 
 def test_a_tool_is_on_the_list() -> None:

@@ -43,7 +43,8 @@ def convolve2d(
 
     conv2d is cross-correlation, x[i + k, j + l] w[k, l], as in every framework; this turns the
     kernel by 180 degrees first. For learned kernels there is no difference, for designed ones their
-    sign or direction. Arguments, shapes and errors are conv2d's. Decks: D2, D3.
+    sign or direction. Arguments, shapes and errors are conv2d's. Source: Goodfellow, Bengio &
+    Courville 2016, section 9.1. Decks: D2, D3.
     """
     w = float_tensor("convolve2d", weight)
     if len(w.shape) != 4:
@@ -58,7 +59,7 @@ def filter2d(input: Tensor, kernels: Tensor, mode: str = "replicate") -> Tensor:
 
     The image keeps its size; `mode` says how it goes on beyond its border, as in `pad`
     ("constant" for zeros). Args: kernels (K, L) or (M, K, L) of odd sides.
-    Raises: ShapeError. Decks: D1, D2 (fixed filters).
+    Raises: ShapeError. Source: Gonzalez & Woods 2008, section 3.4. Decks: D1, D2 (fixed filters).
     """
     op = "filter2d"
     x, k = float_tensor(op, input), float_tensor(op, kernels)
@@ -78,7 +79,10 @@ def filter2d(input: Tensor, kernels: Tensor, mode: str = "replicate") -> Tensor:
 
 
 def mean_kernel(size: Any = 3, dtype: Any = None, backend: Any = None) -> Tensor:
-    """1 / (K L) everywhere: the filter that blurs. Returns: (K, L). Decks: D1."""
+    """1 / (K L) everywhere: the filter that blurs. Returns: (K, L).
+
+    Source: Gonzalez & Woods 2008, section 3.5. Decks: D1.
+    """
     rows, columns = int_tuple("mean_kernel", "size", size, 2, 1)
     share = 1.0 / (rows * columns)
     return _tensor.full(
@@ -98,7 +102,7 @@ def sobel_kernels(dtype: Any = None, backend: Any = None) -> Tensor:
 def gaussian_kernel(size: Any, sigma: float, dtype: Any = None, backend: Any = None) -> Tensor:
     """exp(-(x^2 + y^2) / (2 sigma^2)) about the middle, of sum 1. Returns: (K, L); sigma in pixels.
 
-    Raises: ArgumentError. Decks: D1.
+    Raises: ArgumentError. Source: Marr & Hildreth 1980. Decks: D1.
     """
     op = "gaussian_kernel"
     rows, columns = int_tuple(op, "size", size, 2, 1)

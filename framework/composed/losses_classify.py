@@ -81,7 +81,8 @@ def nll_loss(
     Args: input (N, C), (N, C, d1, ...) or (C,); target the same without C, int64 labels; `weight`
     (C,) weighs the classes. Labels equal to `ignore_index` count for nothing.
     Returns: () for "mean", which divides by the weight of the labels that count, and "sum"; the
-    target's shape for "none". Raises: as cross_entropy does. Decks: D2, D4.
+    target's shape for "none". Raises: as cross_entropy does. Source: Bishop 2006, section 4.3.4.
+    Decks: D2, D4.
     """
     x = float_tensor("nll_loss", input)
     check_reduction("nll_loss", reduction)

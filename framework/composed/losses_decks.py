@@ -51,7 +51,7 @@ def multinomial_nll_loss(
 
     Args: input (N, K), log-probabilities; target (N, K), counts. A count of 0 hides any
     probability, 0 itself too. Returns: () or, for reduction "none", (N,). Raises: ShapeError.
-    Decks: D2.
+    Source: Bishop 2006, sections 2.2 and 4.3.4. Decks: D2.
     """
     op = "multinomial_nll_loss"
     x = float_tensor(op, input)
@@ -77,7 +77,7 @@ def sequence_cross_entropy(
     all). Labels beyond the length may be anything. A sequence of length 0 has loss 0; one longer
     than T has length T.
     Returns: () or, for reduction "none", (N,). Raises: ShapeError, IndexOutOfRange.
-    Decks: D3 (mean over time).
+    Source: Graves 2013, section 2. Decks: D3 (mean over time).
     """
     op = "sequence_cross_entropy"
     x = float_tensor(op, input)

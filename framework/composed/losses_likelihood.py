@@ -37,7 +37,8 @@ def binary_cross_entropy(
     Args: input and target of one shape, both in [0, 1]; `weight` broadcasts to it. From logits
     binary_cross_entropy_with_logits is exact where this has run out of digits.
     Raises: ShapeError; ArgumentError for an input outside [0, 1].
-    Decks: D1, D2, D4. D1's slide negates only its first term, which is a slip.
+    Source: Bishop 2006, section 4.3.2. Decks: D1, D2, D4. D1's slide negates only its first term,
+    which is a slip.
     """
     op = "binary_cross_entropy"
     x = float_tensor(op, input)
@@ -66,7 +67,8 @@ def binary_cross_entropy_with_logits(
     Neither term cancels the other, so that small losses keep their digits; nothing overflows.
 
     Args: input (logits) and target (in [0, 1]) of one shape; `weight` and `pos_weight` p, which
-    trades recall for precision, broadcast to it. Raises: ShapeError, DTypeError. Decks: D2.
+    trades recall for precision, broadcast to it. Raises: ShapeError, DTypeError. Source: Bishop
+    2006, section 4.3.2. Decks: D2.
     """
     op = "binary_cross_entropy_with_logits"
     x = float_tensor(op, input)

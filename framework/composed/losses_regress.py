@@ -22,7 +22,8 @@ def mse_loss(
     """w (x - t)^2; "mean" divides by the sum of the weights.
 
     Args: input, target and `weight` of one shape. Raises: ShapeError, DTypeError, ArgumentError.
-    Decks: D0, D4 sum it (reduction="sum"), D1 and D3 take half the sum (`squared_error`).
+    Source: Gauss 1809. Decks: D0, D4 sum it (reduction="sum"), D1 and D3 take half the sum
+    (`squared_error`).
     """
     d = _difference("mse_loss", input, target)
     return _weighted("mse_loss", d * d, weight, reduction)

@@ -162,7 +162,10 @@ def rms_norm(
 def normalize(
     input: Tensor, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12
 ) -> Tensor:
-    """x / max(|x|_p, eps) along `dim`: the L2-normalise layer for p = 2. Decks: D3."""
+    """x / max(|x|_p, eps) along `dim`: the L2-normalise layer for p = 2.
+
+    Source: Liu, Rabinovich & Berg 2015 (ParseNet). Decks: D3.
+    """
     x = float_tensor("normalize", input)
     axes = dim if isinstance(dim, int) else tuple(dim)
     return x / clamp(norm(x, p, axes, True), eps)

@@ -49,7 +49,7 @@ def max_pool2d(
     """The largest element of each window of (N, C, H, W); stride defaults to the kernel's size.
 
     Padding counts as -inf. With `return_indices` also the flat positions in each (H, W) plane. The
-    first of equal maxima gets the gradient. Decks: D1, D2, D4.
+    first of equal maxima gets the gradient. Source: Riesenhuber & Poggio 1999. Decks: D1, D2, D4.
     """
     return pool.max_pool(
         2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices

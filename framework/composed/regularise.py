@@ -24,7 +24,7 @@ def pad(
 
     mode "constant" writes `value`; "reflect" mirrors without repeating the border; "replicate"
     repeats the border (D0's copy-border); "circular" wraps around. Negative numbers crop.
-    Decks: D0, D2, D3, D4.
+    Source: Goodfellow, Bengio & Courville 2016, section 9.5. Decks: D0, D2, D3, D4.
     """
     pairs = _pairs(input, pad)
     if mode == "constant":

@@ -87,8 +87,8 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     """Max pooling of (N, C, H, W) to a given size; None keeps an axis.
 
     Window i of m covers floor(i n / m) ... ceil((i + 1) n / m) of an axis of n. With
-    `return_indices` also the flat positions in each plane. Decks: none by name; D3's RoI pooling,
-    of a whole map.
+    `return_indices` also the flat positions in each plane. Source: He et al. 2014 (SPPnet), section
+    2.2. Decks: none by name; D3's RoI pooling, of a whole map.
     """
     return _adaptive_max_pool(2, input, output_size, return_indices)
 
@@ -169,7 +169,8 @@ def lp_pool2d(
 ) -> Tensor:
     """(sum of x^p)^(1/p) over each window of (N, C, H, W): L2 pooling with p = 2, a sum with p = 1.
 
-    A negative sum gives 0. The gradient where the sum is 0 is 0 (torch's is nan). Decks: D1.
+    A negative sum gives 0. The gradient where the sum is 0 is 0 (torch's is nan). Source: Sermanet,
+    Chintala & LeCun 2012. Decks: D1.
     """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 

@@ -104,7 +104,7 @@ def random_split(
 
     Fractions add up to 1; what rounding down leaves over goes to the first parts, one sample each.
     The generator is etude's own unless another is given. Raises ArgumentError for other lengths.
-    Decks: D0 (70 % to train, 30 % to test), D4 (validation).
+    Source: lecture only. Decks: D0 (70 % to train, 30 % to test), D4 (validation).
     """
     n = len(dataset)
     counts = _counts(n, lengths)

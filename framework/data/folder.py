@@ -36,8 +36,8 @@ class ImageFolder(Dataset):
     Args: `most` is how many pixels a picture may have; a file that says it has more (a
     decompression bomb) is refused before it is decoded.
     Raises BadFile without pictures, and for a picture that is damaged when it is read;
-    MissingLibrary without Pillow; ArgumentError for another number of channels. Decks: none; for
-    pictures of one's own.
+    MissingLibrary without Pillow; ArgumentError for another number of channels. Source: none.
+    Decks: none; for pictures of one's own.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ def train_validation_test(
     """Cut a dataset at random: 70 % to train and 30 % to test, then 30 % of the first to validate.
 
     So 49, 21 and 30 % by default; `validation=0.0` gives 70/30 and an empty middle part. Raises
-    ArgumentError for parts outside 0 ... 1. Decks: D0.
+    ArgumentError for parts outside 0 ... 1. Source: lecture only. Decks: D0.
     """
     for part in (test, validation):
         if not 0.0 <= part < 1.0:

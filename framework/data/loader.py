@@ -85,7 +85,8 @@ class DataLoader:
     Raises ArgumentError for wrong arguments; iterating raises what making a batch raised, in a
     worker too, and WorkerError if a worker dies.
 
-    Decks: D0, D2, D3 (batch, mini-batch and single samples; D0's are a random partition), D4.
+    Source: LeCun et al. 1998 (Efficient BackProp), sections 4.1 and 4.2. Decks: D0, D2, D3 (batch,
+    mini-batch and single samples; D0's are a random partition), D4.
     """
 
     def __init__(

@@ -139,7 +139,8 @@ def record(function: Callable[..., Any], *inputs: Tensor, state: Iterable[Any] =
     besides them: modules, optimizers (after a first step, which makes their buffers) and tensors.
     Nothing is computed: parameters, gradients and the random generator are left as they were.
 
-    Decks: D4, whose forward pass is stored for the way back; a graph of modules is in D3.
+    Source: Griewank & Walther 2008, chapter 3. Decks: D4, whose forward pass is stored for the way
+    back; a graph of modules is in D3.
 
     >>> import etude
     >>> from etude.framework.graph import record

@@ -15,7 +15,10 @@ from .module import Module
 
 
 class Sigmoid(Module):
-    """1 / (1 + e^-x), of any shape. Decks: D0, D1, D2, D3, D4."""
+    """1 / (1 + e^-x), of any shape.
+
+    Source: Rumelhart, Hinton & Williams 1986. Decks: D0, D1, D2, D3, D4.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -23,7 +26,10 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """(e^x - e^-x) / (e^x + e^-x), of any shape. Decks: D0, D2, D3, D4."""
+    """(e^x - e^-x) / (e^x + e^-x), of any shape.
+
+    Source: LeCun et al. 1998 (Efficient BackProp), section 4.4. Decks: D0, D2, D3, D4.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Elementwise."""
@@ -192,7 +198,8 @@ class Softmax(Module):
 class LogSoftmax(Softmax):
     """log(softmax(x)) along `dim`, computed as x - logsumexp(x); any shape, float.
 
-    Decks: none by name; the logarithm of D3's softmax, inside its cross-entropy.
+    Source: Bridle 1990. Decks: none by name; the logarithm of D3's softmax, inside its
+    cross-entropy.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -81,14 +81,20 @@ def _floats(op: str, tensor: Tensor) -> None:
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Every element is `val`. A small positive bias keeps ReLU units alive at first. Decks: D2."""
+    """Every element is `val`. A small positive bias keeps ReLU units alive at first.
+
+    Source: Krizhevsky et al. 2012, section 5. Decks: D2.
+    """
     expect_tensor("constant_", "tensor", tensor)
     with no_grad():
         return tensor.fill_(val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros. For biases: weights of equal units would stay equal for ever. Decks: D0, D2."""
+    """Zeros. For biases: weights of equal units would stay equal for ever.
+
+    Source: Rumelhart, Hinton & Williams 1986. Decks: D0, D2.
+    """
     return constant_(tensor, 0.0)
 
 
@@ -100,7 +106,10 @@ def ones_(tensor: Tensor) -> Tensor:
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """U(a, b), whose standard deviation is (b - a) / sqrt(12). Decks: D0."""
+    """U(a, b), whose standard deviation is (b - a) / sqrt(12).
+
+    Source: LeCun et al. 1998 (Efficient BackProp), section 4.6. Decks: D0.
+    """
     _floats("uniform_", tensor)
     if not a <= b:
         raise fail(ArgumentError, "uniform_", f"expected a <= b, got {a} and {b}; swap them")
@@ -111,7 +120,7 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """N(mean, std^2). Decks: D0, D2."""
+    """N(mean, std^2). Source: Krizhevsky et al. 2012, section 5 (deviation 0.01). Decks: D0, D2."""
     _floats("normal_", tensor)
     real("normal_", "std", std)
     z = F.randn(tensor.shape, dtype=tensor.dtype, backend=tensor.backend, generator=generator)

@@ -22,7 +22,7 @@ class _Loss(Module):
 class MSELoss(_Loss):
     """(input - target)^2, both of one shape; the mean of it by default.
 
-    Decks: D0, D4 sum it: reduction="sum"; D1 and D3 take half the sum.
+    Source: Gauss 1809. Decks: D0, D4 sum it: reduction="sum"; D1 and D3 take half the sum.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ class CrossEntropyLoss(_ClassLoss):
     A float target of the logits' shape holds probabilities.
 
     weight: (C,) one factor per class. label_smoothing mixes the target with the uniform
-    distribution. Decks: D1, D2, D3, D4. D1's formula negates only its first term: a slip, every
-    term is negative.
+    distribution. Source: Bridle 1990; smoothing: Szegedy et al. 2016. Decks: D1, D2, D3, D4. D1's
+    formula negates only its first term: a slip, every term is negative.
     """
 
     def __init__(

@@ -35,7 +35,8 @@ class _WeightedLoss(_Loss):
 class BCELoss(_WeightedLoss):
     """-(t log x + (1 - t) log(1 - x)) for probabilities x, each logarithm at least -100.
 
-    Input and target (...) in [0, 1]. Decks: D1, D2, D4; D1 negates its first term only, a slip.
+    Input and target (...) in [0, 1]. Source: Bishop 2006, section 4.3.2. Decks: D1, D2, D4; D1
+    negates its first term only, a slip.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

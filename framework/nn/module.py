@@ -100,7 +100,10 @@ class Module(Tree):
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Freeze (False) or release all parameters. Decks: D1 (only the new head learns)."""
+        """Freeze (False) or release all parameters.
+
+        Source: Yosinski et al. 2014. Decks: D1 (only the new head learns).
+        """
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self

@@ -136,7 +136,10 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (N, C) or (N, C, L); see BatchNorm2d. Decks: D0, D3."""
+    """Batch normalisation of (N, C) or (N, C, L); see BatchNorm2d.
+
+    Source: Ioffe & Szegedy 2015. Decks: D0, D3.
+    """
 
     _axes, _form = (2, 3), "(N, C) or (N, C, L)"
 

@@ -84,7 +84,8 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """The maxima of (N, C, H, W) at a given size; 1 is global max pooling, None keeps an axis.
 
-    Decks: none by name; D3's RoI pooling, of a whole map.
+    Source: He et al. 2014 (SPPnet), section 2.2. Decks: none by name; D3's RoI pooling, of a whole
+    map.
     """
 
 

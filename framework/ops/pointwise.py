@@ -191,7 +191,10 @@ def cosh(input: Tensor) -> Tensor:
 
 
 def tanh(input: Tensor) -> Tensor:
-    """Hyperbolic tangent (e^x - e^-x) / (e^x + e^-x). Decks: D0, D2, D3, D4."""
+    """Hyperbolic tangent (e^x - e^-x) / (e^x + e^-x).
+
+    Source: LeCun et al. 1998 (Efficient BackProp), section 4.4. Decks: D0, D2, D3, D4.
+    """
     return e.TANH(input)
 
 
@@ -236,7 +239,7 @@ def digamma(input: Tensor) -> Tensor:
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + e^-x). Decks: D0, D1, D2, D3, D4."""
+    """1 / (1 + e^-x). Source: Rumelhart, Hinton & Williams 1986. Decks: D0, D1, D2, D3, D4."""
     return e.SIGMOID(input)
 
 

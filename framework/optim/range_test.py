@@ -87,7 +87,7 @@ def try_rates(
 
     `best` is the rate of the least loss; at least one must be finite. Args: step as for
     lr_range_test; rates > 0.
-    Raises: ArgumentError. Decks: D0 (try 0.3, 0.1, 0.03, 0.01, 0.003, 0.001).
+    Raises: ArgumentError. Source: Bengio 2012. Decks: D0 (try 0.3, 0.1, 0.03, 0.01, 0.003, 0.001).
     """
     op = "try_rates"
     instance(op, "optimizer", optimizer, Optimizer, "build one first")

@@ -147,7 +147,10 @@ class LambdaLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """Multiply by gamma every step_size: f(t) = gamma^floor(t / step_size). Decks: D0."""
+    """Multiply by gamma every step_size: f(t) = gamma^floor(t / step_size).
+
+    Source: Krizhevsky et al. 2012, section 5. Decks: D0.
+    """
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
@@ -181,7 +184,11 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """f(t) = gamma^t. Decks: D0 (step decay: gamma = kappa; exponential: gamma = exp(-kappa))."""
+    """f(t) = gamma^t.
+
+    Source: Senior et al. 2013. Decks: D0 (step decay: gamma = kappa; exponential: gamma =
+    exp(-kappa)).
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = real("ExponentialLR", "gamma", gamma)
@@ -239,7 +246,7 @@ class SequentialLR(LRScheduler):
     """One schedule after another: schedule i + 1 begins, at its t = 0, at milestones[i].
 
     A warm-up and a cosine: SequentialLR(opt, [LinearLR(opt, 0.1), CosineAnnealingLR(opt, 95)],
-    [5]). Decks: none; it makes a warm-up.
+    [5]). Source: Goyal et al. 2017, section 2.2. Decks: none; it makes a warm-up.
     """
 
     def __init__(

@@ -122,7 +122,8 @@ class CsvLog(Callback):
 
     A resumed run writes the epochs before it again, so that none is missing or there twice.
 
-    Raises BadFile when training begins if the file cannot be written. Decks: D0 (track the loss).
+    Raises BadFile when training begins if the file cannot be written. Source: lecture only. Decks:
+    D0 (track the loss).
     """
 
     def __init__(self, path: str | Path) -> None:

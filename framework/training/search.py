@@ -40,7 +40,7 @@ def grid_search(objective: Callable[..., Any], space: Mapping[str, Sequence[Any]
 
     Args: objective returns a cost, such as the validation loss (nan counts as the worst); space
     {"lr": [0.1, 0.01], "depth": [2, 3]}. Raises: ArgumentError.
-    Decks: D0 (recipes: try successive values).
+    Source: Bergstra & Bengio 2012. Decks: D0 (recipes: try successive values).
     """
     op = "grid_search"
     for name, values in _named(op, space):

@@ -95,7 +95,7 @@ def plot_history(history: History | Mapping[str, History]) -> Figure:
     The best validation loss has a mark: there early stopping would stop. Several histories by name
     share the axes.
     Returns: Figure with a panel for the loss and one for the accuracy, if labels gave one.
-    Decks: D0, D1, D2, D3
+    Source: lecture only. Decks: D0, D1, D2, D3
     """
     named = dict(history) if isinstance(history, Mapping) else {"": history}
     curves = {name: learning_curves(h) for name, h in named.items()}
@@ -150,7 +150,7 @@ def plot_activations(
 
     Args: functions by name, or one; None stands for those of the decks.
     Returns: Figure.
-    Decks: D0, D1, D2, D3, D4
+    Source: lecture only. Decks: D0, D1, D2, D3, D4
     """
     if not low < high:
         raise fail(

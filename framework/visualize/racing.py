@@ -116,7 +116,7 @@ def race(
     from the list of its one parameter, a point (2,): {"SGD": lambda p: optim.SGD(p, lr=0.1)};
     steps of each; start (x, y), by default the surface's.
     Returns: by name a path (steps + 1, 2) float64, shorter where an optimizer left for infinity.
-    Decks: D0, D2, D4
+    Source: lecture only. Decks: D0, D2, D4
     """
     op = "race"
     ground = find_surface(op, surface)

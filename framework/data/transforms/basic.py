@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Normalize:
     """(x - mean) / std, with one number for all channels or one for each.
 
-    Raises ShapeError for another number of them. Decks: D0, D3.
+    Raises ShapeError for another number of them. Source: LeCun et al. 1998 (Efficient BackProp),
+    section 4.3. Decks: D0, D3.
     """
 
     mean: Any

@@ -39,7 +39,8 @@ def _within(x: Tensor, limits: Limits) -> Tensor:
 class RandomBrightness:
     """f x with f in (1 - amount, 1 + amount) for each image, or x + f - 1 with `shift`.
 
-    torchvision's is the product with limits (0, 1); images of mean 0 want the shift. Decks: D0, D3.
+    torchvision's is the product with limits (0, 1); images of mean 0 want the shift. Source: Howard
+    2013. Decks: D0, D3.
     """
 
     amount: float
@@ -58,7 +59,7 @@ class RandomBrightness:
 class RandomContrast:
     """m + f (x - m), f in (1 - amount, 1 + amount) for each image, m its mean brightness.
 
-    Decks: D0, D3.
+    Source: Howard 2013. Decks: D0, D3.
     """
 
     amount: float

@@ -130,7 +130,10 @@ class RandomResizedCrop:
 
 @dataclass(frozen=True)
 class RandomHorizontalFlip:
-    """Mirror each image left to right with probability `p`. Decks: D0, D2, D3."""
+    """Mirror each image left to right with probability `p`.
+
+    Source: Krizhevsky et al. 2012, section 4.1. Decks: D0, D2, D3.
+    """
 
     p: float = 0.5
 

@@ -123,9 +123,10 @@ class RandomAffine:
 
 @dataclass(frozen=True)
 class RandomRotation:
-    """Turn each image by an angle in (-degrees, degrees), or in (low, high). Decks: D0.
+    """Turn each image by an angle in (-degrees, degrees), or in (low, high).
 
     x (N, C, H, W) keeps its shape; `fill` comes in from outside.
+    Source: Simard, Steinkraus & Platt 2003, section 2. Decks: D0.
     """
 
     degrees: Any
@@ -137,9 +138,10 @@ class RandomRotation:
 
 @dataclass(frozen=True)
 class RandomZoom:
-    """Zoom each image by a factor in (1 - amount, 1 + amount), or in (low, high). Decks: D0.
+    """Zoom each image by a factor in (1 - amount, 1 + amount), or in (low, high).
 
     x (N, C, H, W) keeps its shape; `fill` comes in from outside.
+    Source: Simonyan & Zisserman 2015, section 3.1 (scale jittering). Decks: D0.
     """
 
     amount: Any

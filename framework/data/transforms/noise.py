@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """x + std z, z ~ N(0, 1) for each pixel and channel. Decks: D0."""
+    """x + std z, z ~ N(0, 1) for each pixel and channel. Source: Bishop 1995. Decks: D0."""
 
     std: float
 

@@ -35,7 +35,10 @@ def five_crop(x: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
 
 
 def ten_crop(x: Tensor, size: tuple[int, int], vertical_flip: bool = False) -> tuple[Tensor, ...]:
-    """`five_crop`, then the five of the mirror image. Decks: D0 (crop and flip), D2."""
+    """`five_crop`, then the five of the mirror image.
+
+    Source: Krizhevsky et al. 2012, section 4.1. Decks: D0 (crop and flip), D2.
+    """
     check("ten_crop", x)
     return five_crop(x, size) + five_crop(flip(x, 2 if vertical_flip else 3), size)
 
