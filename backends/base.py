@@ -23,11 +23,23 @@ from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.sequence import SequenceDefaults
 from .defaults.softmax import SoftmaxDefaults
 from .expression import Constant, Expression, Register, Step
-from .program import RANDOM, Formula, Instruction, Knob, Loadable, Part, Plan, Runner, Value
+from .program import (
+    IN_PLACE,
+    RANDOM,
+    Formula,
+    Instruction,
+    Knob,
+    Loadable,
+    Part,
+    Plan,
+    Runner,
+    Value,
+)
 from .replay import replay
 from .tier1 import Buffer, Number, Pairs, Shape, Tier1, window_count
 
 __all__ = [
+    "IN_PLACE",
     "RANDOM",
     "Backend",
     "Buffer",

@@ -13,6 +13,17 @@ from typing import Any, Protocol
 from .tier1 import Buffer, Shape
 
 RANDOM = ("uniform", "normal", "exponential", "random_bits")
+IN_PLACE = {  # methods that write into arguments, and the places of those
+    "sgd_step": (0, 2),
+    "sgd_steps": (0, 2),
+    "adam_step": (0, 2, 3),
+    "adam_steps": (0, 2, 3),
+    "amsgrad_step": (0, 2, 3, 4),
+    "rmsprop_step": (0, 2, 3, 4),
+    "adagrad_step": (0, 2),
+    "put_strided": (0,),
+    "assign": (0,),
+}
 
 
 class Value:

@@ -10,7 +10,7 @@ from sys import getrefcount
 from types import CellType, SimpleNamespace
 from typing import Any
 
-from etude.backends.base import Backend, Buffer, Formula, Knob, Runner
+from etude.backends.base import IN_PLACE, Backend, Buffer, Formula, Knob, Runner
 
 from ..autograd import Node, Op, tick
 from ..errors import GradError, IndexOutOfRange, fail
@@ -22,7 +22,7 @@ from ..profiling.state import profiling
 from ..tensor import Tensor
 from .discover import Found
 from .gather import Owner, Recording
-from .passes.rewrite import IN_PLACE, writes
+from .passes.rewrite import writes
 from .signature import modes
 
 READS_INDICES = {"gather", "scatter_add", "check_range", "cross_entropy", "cross_entropy_grad"}

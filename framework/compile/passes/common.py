@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from etude.backends.base import Instruction, Knob, Value
+from etude.backends.base import IN_PLACE, Instruction, Knob, Value
 
 from ...graph.program import Program
-from .rewrite import IN_PLACE, Names, memory, out_of, rewritten, writes
+from .rewrite import Names, memory, out_of, rewritten, writes
 
 
 def common(program: Program) -> Program:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etude.backends.base import Instruction, Value
+from etude.backends.base import IN_PLACE, Instruction, Value
 
 from ...graph.program import Program
 from ...ops.matmul import LinearGrad
-from .rewrite import IN_PLACE, finished, memory, writes
+from .rewrite import finished, memory, writes
 
 
 def dead(program: Program) -> Program:

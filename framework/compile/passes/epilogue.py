@@ -18,10 +18,10 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from etude.backends.base import Instruction, Value
+from etude.backends.base import IN_PLACE, Instruction, Value
 
 from ...graph.program import Program, spec
-from .rewrite import IN_PLACE, SIGNATURES, Merged, finished, namer, readers
+from .rewrite import SIGNATURES, Merged, finished, namer, readers
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu")
 PRODUCTS = ("matmul", "linear", "conv")

@@ -24,6 +24,7 @@ from math import prod
 from typing import Any
 
 from etude.backends.base import (
+    IN_PLACE,
     Constant,
     Expression,
     Instruction,
@@ -35,7 +36,7 @@ from etude.backends.base import (
 )
 
 from ...graph.program import Program
-from .rewrite import ELEMENTWISE, IN_PLACE, Merged, finished, memory, out_of, readers, writes
+from .rewrite import ELEMENTWISE, Merged, finished, memory, out_of, readers, writes
 
 MOST_STEPS, MOST_INPUTS = 48, 16
 SMALL = 2048  # elements, up to which functions without a common value share a call

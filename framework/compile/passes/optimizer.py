@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from etude.backends.base import Instruction, Knob, Value
+from etude.backends.base import IN_PLACE, Instruction, Knob, Value
 
 from ...graph.program import Program
 from .common import same_number
-from .rewrite import IN_PLACE, Merged, finished, memory, writes
+from .rewrite import Merged, finished, memory, writes
 
 SEVERAL = {"sgd_step": "sgd_steps", "adam_step": "adam_steps"}
 LISTS = {"sgd_steps": 3, "adam_steps": 4}  # how many arguments, at the front, are lists

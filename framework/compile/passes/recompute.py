@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from etude.backends.base import Instruction, Value
+from etude.backends.base import IN_PLACE, Instruction, Value
 
 from ...graph.program import Program, flops, nbytes
 from .memory import busiest
-from .rewrite import IN_PLACE, Names, current, finished, memory, namer, out_of, renamed, writes
+from .rewrite import Names, current, finished, memory, namer, out_of, renamed, writes
 
 LONGEST = 6  # instructions that make one value again
 

@@ -8,21 +8,10 @@ from inspect import signature
 from itertools import count
 from typing import Any
 
-from etude.backends.base import Backend, Instruction, Value
+from etude.backends.base import IN_PLACE, Backend, Instruction, Value
 
 from ...graph.program import Program, flops
 
-IN_PLACE = {  # methods that write into arguments, and the places of those
-    "sgd_step": (0, 2),
-    "sgd_steps": (0, 2),
-    "adam_step": (0, 2, 3),
-    "adam_steps": (0, 2, 3),
-    "amsgrad_step": (0, 2, 3, 4),
-    "rmsprop_step": (0, 2, 3, 4),
-    "adagrad_step": (0, 2),
-    "put_strided": (0,),
-    "assign": (0,),
-}
 METHODS = {
     n: f for n in dir(Backend) if not n.startswith("_") and callable(f := getattr(Backend, n))
 }

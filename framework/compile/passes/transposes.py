@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import prod
 
-from etude.backends.base import Instruction, Shape, Value, row_major
+from etude.backends.base import IN_PLACE, Instruction, Shape, Value, row_major
 
 from ...graph.program import Program
 from .dead import dead
-from .rewrite import IN_PLACE, Memory, Names, memory, out_of, rewritten, with_arguments, writes
+from .rewrite import Memory, Names, memory, out_of, rewritten, with_arguments, writes
 
 Window = tuple[Value, Shape, tuple[int, ...], int]  # source, shape, strides, offset
 
