@@ -1,0 +1,159 @@
+"""From a kernel to machine code: numba-cuda -> PTX -> nvJitLink -> cubin. No GPU is needed.
+
+    ptx(kernel)             text for compute_80, made once: it links for every later architecture
+    link(text, arch)        a cubin, and what the assembler says of it
+
+This is the one file that meets numba-cuda, whose successor may take its place: it asks of it to
+type a Python function and to write it as PTX, and nothing else. Pointers are numba's `CPointer`,
+one 64-bit argument each; Python's numbers widen as numba widens them (int32 + int32 is int64, and a
+float constant is float64 unless the kernel is `narrow`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from types import FunctionType
+from typing import Any
+
+from .rewrite import Target, clone
+from .spec import Device, Kernel
+
+VIRTUAL = (8, 0)  # the compute capability of the PTX
+PACKAGES = ("numba", "numba-cuda", "llvmlite", "nvidia-nvvm", "nvidia-nvjitlink")
+NEEDED = {"numba-cuda": ("0.30.4", "0.31")}
+INSTALL = "pip install 'etude[cuda]'"
+
+
+def missing() -> str | None:
+    """Why kernels cannot be compiled here; None if they can. Imports nothing."""
+    for package in PACKAGES:
+        have = version(package)
+        if have is None:
+            return f"the package {package} is not installed: {INSTALL}"
+        low, high = NEEDED.get(package, ("0", "9999"))
+        if not numbers(low) <= numbers(have) < numbers(high):
+            return f"it needs {package} >= {low} and < {high}, found {have}: {INSTALL}"
+    return None
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """1.20.3 as (1, 20, 3)."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:4])
+
+
+@cache
+def versions() -> str:
+    """All that decides, beside the source, what code comes out."""
+    return " ".join(f"{package}={version(package)}" for package in PACKAGES)
+
+
+# from Python to PTX ---------------------------------------------------------------------------
+class CompilerTarget(Target):
+    """Names as numba-cuda's objects."""
+
+    def __init__(self, narrow: bool) -> None:
+        from numba import cuda, types
+
+        self.cuda, self.narrow, self.made = cuda, narrow, {}
+        self.types = {
+            name: getattr(types, name)
+            for name in ("boolean", "int32", "int64", "uint32", "uint64", "float32", "float64")
+        }
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    def helper(self, function: FunctionType) -> Any:
+        return self.once(function, lambda: self.cuda.jit(device=True)(clone(function, self)))
+
+    def device(self, helper: Device) -> Any:
+        return self.once(helper, helper.build) if helper.build else self.helper(helper.function)
+
+    def math(self, name: str) -> Any:
+        import math
+
+        return getattr(math, name) if name else math
+
+
+@cache
+def target(narrow: bool) -> CompilerTarget:
+    """The target, kept: helpers are compiled once for all kernels of a process."""
+    return CompilerTarget(narrow)
+
+
+def argument_type(kind: str) -> Any:
+    """numba's type for an entry of a signature."""
+    from numba import types
+
+    if kind.endswith("*"):
+        return types.CPointer(getattr(types, kind[:-1].replace("bool", "boolean")))
+    return getattr(types, kind)
+
+
+def ptx(kernel: Kernel) -> str:
+    """The kernel's PTX, its entry point called as the kernel is."""
+    from numba.cuda import compiler
+
+    signature = argument_type("void")(*map(argument_type, kernel.signature))
+    bounds = kernel.threads if kernel.blocks is None else (kernel.threads, kernel.blocks)
+    with compiler.global_compiler_lock:
+        library, _ = compiler._compile_pyfunc_with_fixup(
+            clone(kernel.function, target(kernel.narrow)),
+            signature,
+            device=False,
+            abi="numba",
+            cc=VIRTUAL,
+            fastmath=kernel.fastmath,
+            launch_bounds=bounds,
+        )
+        if not kernel.contract:
+            library._nvvm_options["fma"] = False
+        (text,) = library.get_asm_strs(cc=VIRTUAL)
+    entry = re.search(r"\.visible \.entry (\w+)\(", text)[1]
+    return re.sub(rf"\b{entry}\b", kernel.name, text)
+
+
+# from PTX to machine code -----------------------------------------------------------------------
+def link(text: str, arch: str, name: str, registers: int | None = None) -> tuple[bytes, str]:
+    """(cubin, log) of PTX for an architecture such as "sm_90"."""
+    from cuda.bindings import nvjitlink
+
+    options = [f"-arch={arch}", "-verbose"]
+    if registers is not None:
+        options.append(f"-maxrregcount={registers}")
+    linker = nvjitlink.create(len(options), options)
+    try:
+        data = text.encode()
+        try:
+            nvjitlink.add_data(linker, nvjitlink.InputType.PTX, data, len(data), name)
+            nvjitlink.complete(linker)
+        except nvjitlink.nvJitLinkError as error:
+            raise RuntimeError(
+                f"[cuda] {name} does not link for {arch}: {error}\n"
+                + taken(nvjitlink.get_error_log_size, nvjitlink.get_error_log, linker).decode()
+            ) from error
+        cubin = taken(nvjitlink.get_linked_cubin_size, nvjitlink.get_linked_cubin, linker)
+        log = taken(nvjitlink.get_info_log_size, nvjitlink.get_info_log, linker)
+    finally:
+        nvjitlink.destroy(linker)
+    return cubin, log.decode().strip("\x00 \n")
+
+
+def taken(size: Callable[[int], int], get: Callable[[int, Any], Any], linker: int) -> bytes:
+    """What nvJitLink writes into memory of the size that it names."""
+    memory = bytearray(size(linker))
+    get(linker, memory)
+    return bytes(memory)

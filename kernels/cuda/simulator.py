@@ -1,0 +1,163 @@
+"""Kernels on the processor, thread by thread: what they compute and what they must not do.
+
+    for each block of the grid:
+        for each thread of the block:  run it to its next barrier or warp operation, or its end
+        let those go on whose barrier every thread, or whose operation every lane, has reached
+
+A kernel without such meeting points is a plain call for each thread; with them a thread is a
+greenlet. What a device would pass over in silence is an error here, with kernel, block and thread:
+an index outside a buffer, a barrier that some threads miss, two threads that meet in memory with no
+barrier between them. Memory that nobody has written holds nan (`simulator_memory.py`). Threads run
+backwards in every other block, so nothing can rest on their order. Numbers follow the device, not
+Python: 1/0 is inf, int32(x) wraps; but plain int arithmetic never overflows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import product
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .rewrite import Target, clone, uses
+from .simulator_device import CUDA, MEETINGS, TYPES, KernelFault, MathStandIn, Request, now
+from .simulator_memory import Arena, view
+from .simulator_warp import answers
+from .spec import Device, Kernel
+
+__all__ = ["KernelFault", "run"]
+
+
+class SimulatorTarget(Target):
+    """Names as the simulator's own objects."""
+
+    cuda = CUDA
+    types = TYPES
+
+    def helper(self, function: FunctionType) -> Any:
+        return clone(function, self)
+
+    def device(self, helper: Device) -> Any:
+        function = helper.simulate or helper.function
+        if function is None:
+            raise TypeError(f"[cuda] {helper} has no stand-in for the simulator")
+        return clone(function, self) if isinstance(function, FunctionType) else function
+
+    def math(self, name: str) -> Any:
+        return getattr(MathStandIn, name) if name else MathStandIn
+
+
+TARGET = SimulatorTarget()
+
+
+@cache
+def prepared(function: FunctionType) -> tuple[FunctionType, bool]:
+    """The function over the simulator's names, and whether its threads meet."""
+    return clone(function, TARGET), uses(function, MEETINGS)
+
+
+def run(
+    kernel: Kernel,
+    grid: tuple[int, int, int],
+    block: tuple[int, int, int],
+    arguments: tuple[Any, ...],
+    races: bool = True,
+) -> None:
+    """Run a launch to its end. Raises KernelFault."""
+    function, meets = prepared(kernel.function)
+    arena = Arena(kernel.shared, races)
+    values = bound(kernel, arguments, arena)
+    now.start(grid, block, arena)
+    threads = list(product(range(block[2]), range(block[1]), range(block[0])))
+    with np.errstate(all="ignore"):
+        for number, (z, y, x) in enumerate(product(*map(range, reversed(grid)))):
+            now.enter_block(number, (x, y, z))
+            order = range(len(threads)) if number % 2 else range(len(threads) - 1, -1, -1)
+            try:
+                if meets:
+                    run_meeting(function, values, threads, order)
+                else:
+                    run_apart(function, values, threads, order)
+            except Exception as error:
+                raise fault(kernel, error) from error
+
+
+def run_apart(
+    function: Callable[..., None],
+    values: tuple[Any, ...],
+    threads: list[tuple[int, int, int]],
+    order: range,
+) -> None:
+    """A block whose threads never meet."""
+    for t in order:
+        now.enter_thread(t, threads[t])
+        function(*values)
+
+
+def run_meeting(
+    function: Callable[..., None],
+    values: tuple[Any, ...],
+    threads: list[tuple[int, int, int]],
+    order: range,
+) -> None:
+    """A block of greenlets, each resumed from one meeting point to the next."""
+    from greenlet import getcurrent, greenlet
+
+    hub = getcurrent()
+
+    def life() -> None:
+        with np.errstate(all="ignore"):  # greenlets have contexts of their own
+            function(*values)
+
+    lives = [greenlet(life, hub) for _ in threads]
+    requests: list[Request | None] = [None] * len(threads)
+    ready: dict[int, Any] = dict.fromkeys(order)
+    while ready:
+        for t, answer in ready.items():
+            now.enter_thread(t, threads[t])
+            requests[t] = lives[t].switch() if answer is None else lives[t].switch(answer)
+        ready = dict(released(requests))
+
+
+def released(requests: list[Request | None]) -> Iterator[tuple[int, Any]]:
+    """The threads that may go on and what their meeting point answers. None: it has ended."""
+    waiting = [t for t, request in enumerate(requests) if request is not None]
+    in_warps = [t for t in waiting if requests[t].mask is not None]
+    if in_warps:
+        yield from answers(requests, in_warps)
+    elif waiting:
+        if len(waiting) < len(requests):
+            missing = next(t for t, request in enumerate(requests) if request is None)
+            now.thread = waiting[0]
+            raise KernelFault(
+                f"{len(waiting)} of {len(requests)} threads wait at {requests[waiting[0]].name}() "
+                f"and thread {missing} has ended: every thread must reach each barrier"
+            )
+        now.pass_barrier()
+        results = [requests[t].value for t in waiting]
+        for t in waiting:
+            yield t, requests[t].combine(results)
+
+
+def bound(kernel: Kernel, arguments: tuple[Any, ...], arena: Arena) -> tuple[Any, ...]:
+    """The arguments as kernel code sees them: pointers as bounded memory, numbers of their type."""
+    if len(arguments) != len(kernel.signature):
+        raise TypeError(
+            f"[cuda] {kernel.name} takes {len(kernel.signature)} arguments, got {len(arguments)}"
+        )
+    seen: dict[tuple[int, str], Any] = {}
+    return tuple(
+        view(kernel, position, kind, value, arena, seen)
+        if kind.endswith("*")
+        else TYPES[kind](value)
+        for position, (kind, value) in enumerate(zip(kernel.signature, arguments))
+    )
+
+
+def fault(kernel: Kernel, error: Exception) -> KernelFault:
+    """The error with where it happened."""
+    what = str(error) if isinstance(error, KernelFault) else f"{type(error).__name__}: {error}"
+    return KernelFault(f"[cuda] {kernel.name}, {now.where()}: {what}")
