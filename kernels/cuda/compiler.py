@@ -77,7 +77,7 @@ class CompilerTarget(Target):
         return self.made[key]
 
     def helper(self, function: FunctionType) -> Any:
-        return self.once(function, lambda: self.cuda.jit(device=True)(clone(function, self)))
+        return self.once(function, lambda: helper_dispatcher()(clone(function, self)))
 
     def device(self, helper: Device) -> Any:
         return self.once(helper, helper.build) if helper.build else self.helper(helper.function)
@@ -86,6 +86,36 @@ class CompilerTarget(Target):
         import math
 
         return getattr(math, name) if name else math
+
+
+@cache
+def helper_dispatcher() -> Callable[[FunctionType], Any]:
+    """What makes a function callable from kernels.
+
+    numba-cuda's own asks the driver for the device's architecture, and there may be no driver.
+    """
+    from numba.cuda.compiler import compile_cuda
+    from numba.cuda.dispatcher import CUDADispatcher
+
+    class Helper(CUDADispatcher):  # type: ignore[misc]
+        def compile_device(self, args: Any, return_type: Any = None) -> Any:
+            if args not in self.overloads:
+                made = compile_cuda(
+                    self.py_func,
+                    return_type,
+                    args,
+                    forceinline=True,
+                    nvvm_options={"opt": 3, "fastmath": False},
+                    cc=VIRTUAL,
+                )
+                self.overloads[args] = made
+                made.target_context.insert_user_function(
+                    made.entry_point, made.fndesc, [made.library]
+                )
+            return self.overloads[args]
+
+    options = {"device": True, "opt": True, "fastmath": False, "forceinline": True}
+    return lambda function: Helper(function, options)
 
 
 @cache
@@ -98,14 +128,16 @@ def argument_type(kind: str) -> Any:
     """numba's type for an entry of a signature."""
     from numba import types
 
-    if kind.endswith("*"):
-        return types.CPointer(getattr(types, kind[:-1].replace("bool", "boolean")))
+    if kind.endswith("*"):  # numba cannot store into a pointer to its own boolean
+        pointed = "uint8" if kind[:-1] in ("bool", "boolean") else kind[:-1]
+        return types.CPointer(getattr(types, pointed))
     return getattr(types, kind)
 
 
 def ptx(kernel: Kernel) -> str:
     """The kernel's PTX, its entry point called as the kernel is."""
     from numba.cuda import compiler
+    from numba.cuda.cudadrv import nvvm
 
     signature = argument_type("void")(*map(argument_type, kernel.signature))
     bounds = kernel.threads if kernel.blocks is None else (kernel.threads, kernel.blocks)
@@ -119,9 +151,10 @@ def ptx(kernel: Kernel) -> str:
             fastmath=kernel.fastmath,
             launch_bounds=bounds,
         )
+        options = {"opt": 3, "fastmath": kernel.fastmath, "arch": "compute_%d%d" % VIRTUAL}
         if not kernel.contract:
-            library._nvvm_options["fma"] = False
-        (text,) = library.get_asm_strs(cc=VIRTUAL)
+            options["fma"] = False
+        text = nvvm.compile_ir(library.llvm_strs, **options).decode().strip("\x00 \n")
     entry = re.search(r"\.visible \.entry (\w+)\(", text)[1]
     return re.sub(rf"\b{entry}\b", kernel.name, text)
 
