@@ -13,13 +13,12 @@
  * which are then copied out.
  */
 #include "elementwise.h"
-
 #include "elementwise_inner.h"
 #include "memory.h"
 #include "pool_inner.h"
 #include "stream_inner.h"
 
-enum { SERIAL = 16384, PIECE = 8192, BLOCK = 4096, OPERANDS = 3, AHEAD = 8192 };
+enum { SERIAL = 16384, PIECE = 8192, BLOCK = 4096, OPERANDS = 3 };
 static const int64_t STREAM_FROM = 8 << 20;
 
 Row unary_relu_f32, unary_relu_f64;
@@ -28,7 +27,6 @@ Row unary_relu_f32, unary_relu_f64;
  * outermost first; and for each operand its stride along each of them, 0 where it is broadcast. */
 typedef struct {
     Row *row, *then; /* `then`, if any, is a unary function of the row's result */
-    Row *past;       /* both at once, past the cache, if there is such a row */
     char *out;
     const char *in[OPERANDS];
     int64_t out_size, in_size[OPERANDS], n, pieces, piece;
@@ -38,10 +36,6 @@ typedef struct {
 
 /* n numbers of a row, from where the pointers stand. */
 static void run_piece(const Work *w, char *out, const char *const in[OPERANDS], int64_t n) {
-    if (w->stream && w->past && (uintptr_t)out % VBYTES == 0) {
-        w->past(out, in[0], in[1], NULL, n, w->steps);
-        return;
-    }
     if (!w->then && !w->stream) {
         w->row(out, in[0], in[1], in[2], n, w->steps);
         return;
@@ -65,18 +59,21 @@ static void run_units(void *context, int64_t begin, int64_t end) {
     const Work *w = context;
     const int64_t axes = w->plan ? w->plan[2] : 0, *sizes = w->plan + 3, *strides = sizes + axes;
     int64_t position[axes + 1], offset[OPERANDS] = {0};
-    for (int64_t axis = axes - 1, r = begin / w->pieces; axis >= 0; r /= sizes[axis--]) {
+    int64_t row = begin / w->pieces, piece = begin % w->pieces;
+    for (int64_t axis = axes - 1, r = row; axis >= 0; r /= sizes[axis--]) {
         position[axis] = r % sizes[axis];
         for (int k = 0; k < OPERANDS; k++)
             if (w->in_size[k]) offset[k] += position[axis] * strides[k * axes + axis];
     }
     for (int64_t u = begin; u < end; u++) {
-        const int64_t first = u % w->pieces * w->piece, n = MIN(w->piece, w->n - first);
+        const int64_t first = piece * w->piece, n = MIN(w->piece, w->n - first);
         const char *at[OPERANDS];
         for (int k = 0; k < OPERANDS; k++)
             at[k] = w->in[k] + (offset[k] + (w->steps >> k & 1) * first) * w->in_size[k];
-        run_piece(w, w->out + (u / w->pieces * w->n + first) * w->out_size, at, n);
-        if ((u + 1) % w->pieces) continue;
+        run_piece(w, w->out + (row * w->n + first) * w->out_size, at, n);
+        if (++piece < w->pieces) continue;
+        piece = 0;
+        row++;
         for (int64_t axis = axes - 1; axis >= 0; axis--) {
             const int64_t back = ++position[axis] < sizes[axis] ? 0 : sizes[axis];
             for (int k = 0; k < OPERANDS; k++)
@@ -163,32 +160,6 @@ void *elementwise_where(int type, void *out, const void *c, const void *a, const
     return run(&w, rows);
 }
 
-#define T float
-#define V vf
-#define I vi
-#define LANES NF
-#define LOAD load_f
-#define NAME(name) name##_f32
-#include "elementwise_bias_inner.h"
-#undef T
-#undef V
-#undef I
-#undef LANES
-#undef LOAD
-#undef NAME
-
-#define T double
-#define V vd
-#define I vl
-#define LANES ND
-#define LOAD load_d
-#define NAME(name) name##_f64
-#include "elementwise_bias_inner.h"
-
-static Row *past_cache(Row *then) {
-    return then == unary_relu_f32 ? bias_relu_f32 : then == unary_relu_f64 ? bias_relu_f64 : NULL;
-}
-
 /* f(x + b) for x (rows, n) and b (n): each block is still in the first cache when f comes. */
 void *elementwise_bias(int code, void *out, const void *x, const void *b, int64_t rows, int64_t n) {
     const int type = code % TYPES;
@@ -196,7 +167,9 @@ void *elementwise_bias(int code, void *out, const void *x, const void *b, int64_
     Work w = {.row = BINARY[0].rows[type], .then = UNARY[code / TYPES].rows[type], .out = out,
               .in = {x, b}, .n = n, .plan = plan, .steps = 3, .out_size = size,
               .in_size = {size, size}};
-    w.past = past_cache(w.then);
+    const int relu = w.then == unary_relu_f32 || w.then == unary_relu_f64;
+    if (relu && out != x && rows * n * size >= STREAM_FROM && n * size % VBYTES == 0)
+        return bias_relu(type, out, x, b, rows, n);
     return run(&w, rows);
 }
 

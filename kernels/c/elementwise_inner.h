@@ -30,3 +30,6 @@ extern Row *const CASTS[TYPES * TYPES]; /* [from * TYPES + to] */
 Row *where_row(int64_t size), *fill_row(int64_t size);
 
 INLINE int64_t size_of_type(int type) { return type == BOOL ? 1 : type == F32 || type == I32 ? 4 : 8; }
+
+/* relu(x + b) past the cache; n numbers are a multiple of VBYTES. elementwise_bias.c */
+void *bias_relu(int type, void *out, const void *x, const void *b, int64_t rows, int64_t n);
