@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -137,7 +138,6 @@ def argument_type(kind: str) -> Any:
 def ptx(kernel: Kernel) -> str:
     """The kernel's PTX, its entry point called as the kernel is."""
     from numba.cuda import compiler
-    from numba.cuda.cudadrv import nvvm
 
     signature = argument_type("void")(*map(argument_type, kernel.signature))
     bounds = kernel.threads if kernel.blocks is None else (kernel.threads, kernel.blocks)
@@ -151,12 +151,32 @@ def ptx(kernel: Kernel) -> str:
             fastmath=kernel.fastmath,
             launch_bounds=bounds,
         )
-        options = {"opt": 3, "fastmath": kernel.fastmath, "arch": "compute_%d%d" % VIRTUAL}
-        if not kernel.contract:
-            options["fma"] = False
-        text = nvvm.compile_ir(library.llvm_strs, **options).decode().strip("\x00 \n")
+        options = {"opt": 3, "arch": f"compute_{VIRTUAL[0]}{VIRTUAL[1]}", "fma": kernel.contract}
+        if kernel.fastmath:
+            options |= {"ftz": True, "prec-div": False, "prec-sqrt": False}
+        text = to_ptx(library.llvm_strs, options)
     entry = re.search(r"\.visible \.entry (\w+)\(", text)[1]
-    return re.sub(rf"\b{entry}\b", kernel.name, text)
+    return text.replace(entry, kernel.name)
+
+
+def to_ptx(modules: list[str], options: dict[str, Any]) -> str:
+    """LLVM's text through NVVM, with the device's mathematical library."""
+    from numba.cuda.cudadrv import nvvm
+
+    unit = nvvm.CompilationUnit(options)
+    for text in modules:
+        unit.add_module(nvvm.llvm_replace(text).encode())
+    unit.verify()
+    unit.lazy_add_module(libdevice())
+    return unit.compile().decode().strip("\x00 \n")
+
+
+@cache
+def libdevice() -> bytes:
+    """sin, exp and their like as bitcode; numba-cuda would find it beside NVRTC, needed nowhere."""
+    from cuda.pathfinder import find_bitcode_lib
+
+    return Path(find_bitcode_lib("device")).read_bytes()
 
 
 # from PTX to machine code -----------------------------------------------------------------------

@@ -143,6 +143,7 @@ class Multiprocessor:
     shared: int = 0  # bytes for all blocks
 
 
+SYSTEM_SHARED = 1024  # bytes of shared memory of each block that the system keeps for itself
 MULTIPROCESSORS = {
     "sm_80": Multiprocessor(shared=164 * 1024),
     "sm_86": Multiprocessor(threads=1536, blocks=16, shared=100 * 1024),
@@ -181,8 +182,11 @@ def resources(kernel: Kernel, arch: str) -> Resources:
         ).groups(),
     )
     registers = int(re.search(r"[Uu]sed (\d+) registers", log)[1])
-    static = re.search(r"(\d+) bytes smem", log)
-    shared = (int(static[1]) if static else 0) + kernel.shared
+    found = re.search(r"(\d+) bytes smem", log)
+    static = int(found[1]) if found else 0
+    if arch >= "sm_90" and static:  # the system's own part of each block is counted
+        static -= SYSTEM_SHARED
+    shared = static + kernel.shared
     blocks = resident(registers, shared, kernel.threads, MULTIPROCESSORS[arch])
     return Resources(
         kernel.name,
@@ -202,9 +206,9 @@ def resident(registers: int, shared: int, block: int, has: Multiprocessor) -> in
     """Blocks that fit on a multiprocessor at a time.
 
     Registers are given out to warps in units of 256, shared memory to blocks in units of 128 bytes
-    with 1 KiB more for each.
+    with the system's 1 KiB for each.
     """
     warps = -(-block // 32)
     by_registers = has.registers // (-(-registers * 32 // 256) * 256 * warps)
-    by_shared = has.shared // (-(-shared // 128) * 128 + 1024)
+    by_shared = has.shared // (-(-shared // 128) * 128 + SYSTEM_SHARED)
     return min(by_registers, by_shared, has.threads // (warps * 32), has.blocks)
