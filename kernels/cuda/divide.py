@@ -14,7 +14,11 @@ from .spec import device, int64, uint32, uint64
 
 
 def divisor(d: int) -> tuple[int, int]:
-    """magic and shift for a divisor d >= 1: shift = ceil(log2 d), magic = 2^32 (2^shift/d - 1) + 1."""
+    """shift = ceil(log2 d) and magic = 2^32 (2^shift / d - 1) + 1, as (magic, shift).
+
+    A launch over nothing may ask for d = 0; it divides nothing by it.
+    """
+    d = max(1, d)
     shift = (d - 1).bit_length()
     return ((1 << 32) * ((1 << shift) - d)) // d + 1, shift
 

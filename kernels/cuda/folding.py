@@ -92,6 +92,20 @@ def warp_folder(combine: Any, lanes: int = LANES) -> Any:
 
 
 @cache
+def lanes_folder(combine: Any) -> Any:
+    """fold(y): the fold of the numbers of a warp, in each of its lanes."""
+
+    def fold(y):
+        lanes = LANES // 2
+        while lanes > 0:
+            y = combine(y, cuda.shfl_xor_sync(ALL, y, lanes))
+            lanes = lanes // 2
+        return y
+
+    return fold
+
+
+@cache
 def block_folder(combine: Any, start: Any, kind: str) -> Any:
     """fold(y): the fold of all threads' numbers of a block (x only), in each of them."""
     T, warp_fold = TYPES[kind], warp_folder(combine)

@@ -6,7 +6,7 @@ A function of scalar.py is compiled as it stands, with its float constants narro
 (`Kernel.narrow`): a bare 0.5 would make all of it float64, which is 2 times slower on an H100 and
 64 times on a consumer device. Three kinds have a form of their own:
 
-* What scalar.py only guards (math.log(0) raises in Python, logf(0) is -inf) is the device library's.
+* What scalar.py only guards (math.log(0) raises, logf(0) is -inf) is the device library's.
 * Whole constants would make float64 too (float32 and int64 meet in float64): relu's 0 is 0.0 here.
 * `a % b` is compiled to a - b trunc(a / b), which is wrong where a / b is large; fmod is exact.
 
@@ -198,12 +198,12 @@ def function(name: str, dtype: str) -> Function:
 # casts --------------------------------------------------------------------------------------------
 def float_to_int32(x):
     """Without the fraction; the lowest integer for nan and what is out of range."""
-    return int32(x) if -2147483649.0 < x and x < 2147483648.0 else int32(-2147483648)
+    return int32(x) if x > -2147483649.0 and x < 2147483648.0 else int32(-2147483648)
 
 
 def float_to_int64(x):
     """Without the fraction; the lowest integer for nan and what is out of range."""
-    inside = -9223372036854775808.0 <= x and x < 9223372036854775808.0
+    inside = x >= -9223372036854775808.0 and x < 9223372036854775808.0
     return int64(x) if inside else int64(-9223372036854775808)
 
 

@@ -136,13 +136,13 @@ def tiles(dtype: str, rank: int) -> Kernel:
         f"    while k < {TILE}:",
         "        if top + c < height and left + k < width:",
         f"            tile[k * {TILE + 1} + c] = src[j + k * stride + c]",
-        f"        k += {ROWS}",
+        "        k += cuda.blockDim.y",
         "    cuda.syncthreads()",
         "    k = r",
         f"    while k < {TILE}:",
         "        if top + k < height and left + c < width:",
         f"            dst[i + k * step + c] = tile[c * {TILE + 1} + k]",
-        f"        k += {ROWS}",
+        "        k += cuda.blockDim.y",
     ]
     label = f"copy_tiles{rank}_{dtype}"
     head = f"def kernel({', '.join(arguments)}):"

@@ -15,9 +15,9 @@ The ladder for a sum of n floats:
     `rows_block`, two launches                  all multiprocessors, 4 loads of 128 bits each under
                                                 way; n bytes are read once: the bound
 
-`rows_lanes` is for short rows: a row gets 32 lanes, 8, or one, so no thread is idle for long rows of
-10. `columns` is for inner > 1: neighbouring threads fold neighbouring columns, so a warp's loads are
-one request; the threads of a block that share a column fold different rows of it.
+`rows_lanes` is for short rows: a row gets 32 lanes or 8, and `lines` is for the shortest: a thread
+each. `columns` is for inner > 1: neighbouring threads fold neighbouring columns, so a warp's loads
+are one request; the threads of a block that share a column fold different rows of it.
 """
 
 from __future__ import annotations
@@ -52,19 +52,14 @@ def start_of(start: Any, kind: Any) -> Any:
 
 @cache
 def rows_lanes(name: str, dtype: str, lanes: int) -> Kernel:
-    """out[r] = the fold of row r: arguments out, x, rows, length; `lanes` (1, 8, 32) for a row."""
+    """out[r] = the fold of row r: arguments out, x, rows, length; `lanes` (8, 32) for a row.
+
+    `lines` with inner = 1 is one lane for a row.
+    """
     combine, start, kind, first, narrow = described(name, dtype)
     fold, begin = warp_folder(combine, lanes), start_of(start, kind)
 
-    def alone(out, x, rows, length):
-        row = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        if row < rows:
-            y = begin()
-            for i in range(row * length, row * length + length):
-                y = combine(y, first(x[i]))
-            out[row] = y
-
-    def together(out, x, rows, length):
+    def kernel(out, x, rows, length):
         at = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         row, lane = at // lanes, at % lanes
         y = begin()
@@ -79,7 +74,7 @@ def rows_lanes(name: str, dtype: str, lanes: int) -> Kernel:
 
     label = f"reduce_{name}_lanes{lanes}_{dtype}"
     signature = (dtype + "*", dtype + "*", "int32", "int32")
-    return Kernel(label, alone if lanes == 1 else together, signature, (BLOCK, 1, 1), narrow=narrow)
+    return Kernel(label, kernel, signature, (BLOCK, 1, 1), narrow=narrow)
 
 
 @cache
@@ -128,15 +123,17 @@ def rows_block(name: str, dtype: str, wide: bool) -> Kernel:
 def columns(name: str, dtype: str) -> Kernel:
     """out[o, c, j] = the fold of rows of cut c of column j: blocks WIDTH columns wide.
 
-    Arguments: out, x, length, inner, cuts, each. Grid: (columns, outer * cuts).
+    Arguments: out, x, length, inner, across, cuts, each; a block for each of `across` strips of
+    columns of each cut of each outer place.
     """
     combine, start, kind, first, narrow = described(name, dtype)
     T, begin = TYPES[kind.name], start_of(start, kind)
 
-    def kernel(out, x, length, inner, cuts, each):
+    def kernel(out, x, length, inner, across, cuts, each):
         parts = cuda.shared.array(ROOM, T)
-        column = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        outer, cut = cuda.blockIdx.y // cuts, cuda.blockIdx.y % cuts
+        place = cuda.blockIdx.x // across
+        column = (cuda.blockIdx.x - place * across) * cuda.blockDim.x + cuda.threadIdx.x
+        outer, cut = place // cuts, place % cuts
         row, stop = cut * each + cuda.threadIdx.y, min(length, (cut + 1) * each)
         y = begin()
         if column < inner:
@@ -151,16 +148,39 @@ def columns(name: str, dtype: str) -> Kernel:
         if cuda.threadIdx.y == 0 and column < inner:
             for other in range(1, cuda.blockDim.y):
                 y = combine(y, parts[other * cuda.blockDim.x + cuda.threadIdx.x])
-            out[cuda.blockIdx.y * inner + column] = y
+            out[place * inner + column] = y
 
     label = f"reduce_{name}_columns_{dtype}"
-    signature = (dtype + "*", dtype + "*", *SIZES, "int32")
+    signature = (dtype + "*", dtype + "*", *SIZES, "int32", "int32")
     return Kernel(label, kernel, signature, (WIDTH, HEIGHT, 1), narrow=narrow)
+
+
+@cache
+def lines(name: str, dtype: str) -> Kernel:
+    """out[o, j] = the fold of a short column, a thread for each.
+
+    Arguments: out, x, lines (outer * inner), length, inner.
+    """
+    combine, start, kind, first, narrow = described(name, dtype)
+    begin = start_of(start, kind)
+
+    def kernel(out, x, lines, length, inner):
+        line = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        if line < lines:
+            at = line // inner * length * inner + line % inner
+            y = begin()
+            for _ in range(length):
+                y = combine(y, first(x[at]))
+                at += inner
+            out[line] = y
+
+    signature = (dtype + "*", dtype + "*", *SIZES)
+    return Kernel(f"reduce_{name}_lines_{dtype}", kernel, signature, (BLOCK, 1, 1), narrow=narrow)
 
 
 def catalogue() -> Iterator[Kernel]:
     """Each way to walk with sums, and other folds and types once."""
-    for lanes in (1, 8, LANES):
+    for lanes in (8, LANES):
         yield rows_lanes("sum", "float32", lanes)
     yield rows_block("sum", "float32", True)
     yield rows_block("sum", "float32", False)
@@ -170,3 +190,4 @@ def catalogue() -> Iterator[Kernel]:
     yield columns("sum", "float32")
     yield columns("max", "float32")
     yield columns("any", "bool")
+    yield lines("sum", "float32")

@@ -1,0 +1,87 @@
+"""Reading and adding rows at indices on CUDA, and orders: what reads through indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kernels.cuda import index, sort, toolchain
+from ..kernels.cuda.divide import divisor
+from .cuda_layout import fill
+from .cuda_plans import cut, few_enough
+from .cuda_runtime import empty, launch
+from .tier1 import Buffer, Tier1
+
+NOWHERE = 1 << 62
+NO_SKIP = -(1 << 63)
+
+
+def raise_if_bad(backend: Tier1, word: Any, indices: Any, low: int, high: int) -> None:
+    """Raise IndexError for the index at the place that kernels left in `word`, if they did."""
+    place = backend.to_host(word)[0]
+    if place != NOWHERE:
+        found = backend.to_host(indices)[place]
+        raise IndexError(f"index {found} is out of range {low} ... {high - 1}")
+
+
+def check(backend: Tier1, indices: Any, low: int, high: int, skip: int = NO_SKIP) -> None:
+    """Raise IndexError unless low <= each index < high or it is `skip`.
+
+    While work is being recorded, whoever replays it asks afterwards.
+    """
+    if not indices.size:
+        return
+    word = fill(empty((1,), "int64"), NOWHERE)
+    blocks, block = cut(indices.size)
+    launch(index.check(), blocks, word, indices, indices.size, low, high, skip, block=block)
+    recorder = getattr(toolchain, "recorder", None)
+    if recorder is None:
+        raise_if_bad(backend, word, indices, low, high)
+    else:
+        recorder.check(word, indices, low, high)
+
+
+def argsort(x: Any, outer: int, length: int, inner: int, descending: bool, out: Any) -> Any:
+    """The order of the lines of x (outer, length, inner), in `out`: tiles, then merges."""
+    n = few_enough(outer * length * inner, "a sort")
+    run = toolchain.threads(length, sort.TILE)
+    tiles, passes = -(-length // run), max(0, (-(-length // run) - 1).bit_length())
+    spare = empty(out.shape, "int64") if passes else out
+    here, there = (out, spare) if passes % 2 == 0 else (spare, out)
+    kernel = sort.tile(x.dtype, descending)
+    launch(kernel, outer * inner * tiles, here, x, length, inner, tiles, block=run)
+    for _ in range(passes):
+        blocks, block = cut(n)
+        kernel = sort.merge(x.dtype, descending)
+        launch(kernel, blocks, there, here, x, n, length, inner, run, block=block)
+        here, there, run = there, here, 2 * run
+    return out
+
+
+class CudaIndex(Tier1):
+    def gather(self, x: Buffer, indices: Buffer, out: Buffer = None) -> Buffer:
+        rows, length = x.shape
+        check(self, indices, -rows, rows)
+        y = empty((*indices.shape, length), x.dtype) if out is None else out
+        n = few_enough(y.size, "what gather reads")
+        if n:
+            wide = length % 4 == 0
+            blocks, block = cut(n // 4 if wide else n)
+            given = y, x, indices, n, rows, length, *divisor(length)
+            launch(index.gather(x.dtype, wide), blocks, *given, block=block)
+        return y
+
+    def scatter_add(self, x: Buffer, indices: Buffer, rows: int, out: Buffer = None) -> Buffer:
+        check(self, indices, -rows, rows)
+        count, length = indices.size, x.shape[1]
+        y = empty((rows, length), x.dtype) if out is None else out
+        if not count or not y.size:
+            return fill(y, 0)
+        order = argsort(indices, 1, count, 1, False, empty((count,), "int64"))
+        begin, end = (fill(empty((2 * rows,), "int64"), 0) for _ in range(2))
+        blocks, block = cut(count)
+        launch(index.segments(), blocks, begin, end, indices, order, count, rows, block=block)
+        n = few_enough(y.size, "what scatter_add fills")
+        blocks, block = cut(n)
+        given = y, x, order, begin, end, n, rows, length, *divisor(length)
+        launch(index.scatter_add(x.dtype), blocks, *given, block=block)
+        return y

@@ -1,0 +1,132 @@
+"""Batch and layer norm on CUDA."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..kernels.cuda import batch_norm, batch_norm_grad, toolchain
+from ..kernels.cuda.divide import divisor
+from .cuda_plans import cut, few_enough
+from .cuda_runtime import empty, launch
+from .defaults.norm import NormDefaults
+from .tier1 import Buffer
+
+ROWS = 64  # of a column, at least, that a block sums
+BLOCKS = 1 << 10  # that keep every multiprocessor busy
+FEW = 32  # numbers of a channel up to which a thread takes one
+SIMULATED = 512  # the same in the simulator, where threads that meet are dear
+
+
+def sums(kernels: Any, given: tuple[Any, ...], x: Any, *forms: bool) -> tuple[Any, Any, int, int]:
+    """Launch the kernels that leave two numbers for each part of each channel.
+
+    Returns both buffers (channels, parts), how many parts there are, and their size.
+    """
+    n, c, length = x.shape[0], x.shape[1], prod(x.shape[2:])
+    m, dtype = n * length, x.dtype
+    few_enough(x.size, "a batch norm")
+    if m <= (SIMULATED if toolchain.simulating() else FEW):
+        kernel, parts, each = kernels.lines(dtype, *forms), 1, m
+        blocks, block = cut(c)
+        numbers: tuple[int, ...] = (1, c, length, m, *divisor(length))
+    elif length == 1:
+        across = -(-c // batch_norm.WIDTH)
+        parts = min(-(-n // ROWS), max(1, BLOCKS // across))
+        each = -(-n // parts)
+        parts = -(-n // each)
+        kernel, blocks = kernels.columns(dtype, *forms), parts * across
+        rows = toolchain.threads(batch_norm.ROOM, batch_norm.ROOM) // batch_norm.WIDTH
+        block: Any = (batch_norm.WIDTH, rows, 1)
+        numbers = parts, each, across, c, n
+    else:
+        block = toolchain.threads(m, batch_norm.BLOCK)
+        each = block * batch_norm.EACH
+        parts = -(-m // each)
+        kernel, blocks = kernels.parts(dtype, *forms), c * parts
+        numbers = parts, c, length, m, *divisor(length)
+    one, two = empty((c, parts), dtype), empty((c, parts), dtype)
+    launch(kernel, blocks, one, two, *given, *numbers, block=block)
+    return one, two, parts, each
+
+
+def sweep(x: Any) -> tuple[bool, int, int, tuple[int, ...]]:
+    """Whether four numbers at a time; blocks, threads, and the numbers at the end."""
+    length, c = prod(x.shape[2:]), x.shape[1]
+    wide = length % 4 == 0
+    blocks, block = cut(x.size // 4 if wide else x.size)
+    return wide, blocks, block, (x.size, *divisor(length), *divisor(c), c)
+
+
+class CudaNorm(NormDefaults):
+    """Overrides of the normalisations."""
+
+    def batch_norm(
+        self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm(x, w, b, eps)
+        return self._batch_norm(x, w, b, eps, None, False)
+
+    def batch_norm_relu(
+        self,
+        x: Buffer,
+        w: Buffer | None,
+        b: Buffer | None,
+        eps: float,
+        residual: Buffer | None = None,
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm_relu(x, w, b, eps, residual)
+        return self._batch_norm(x, w, b, eps, residual, True)
+
+    def _batch_norm(
+        self, x: Any, w: Any, b: Any, eps: float, residual: Any, relu: bool
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        c, dtype = x.shape[1], x.dtype
+        means, squares, parts, each = sums(batch_norm, (x,), x)
+        mean, var, scale = (empty((c,), dtype) for _ in range(3))
+        blocks, block = cut(32 * c)
+        given = mean, var, scale, means, squares, w, eps, parts, each, c, x.size // c
+        launch(batch_norm.whole(dtype, w is not None), blocks, *given, block=block)
+        wide, blocks, block, numbers = sweep(x)
+        kernel = batch_norm.apply(dtype, b is not None, residual is not None, relu, wide)
+        y = empty(x.shape, dtype)
+        launch(kernel, blocks, y, x, mean, scale, b, residual, *numbers, block=block)
+        return y, mean, var
+
+    def batch_norm_grad(
+        self, g: Buffer, x: Buffer, w: Buffer | None, mean: Buffer, var: Buffer, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm_grad(g, x, w, mean, var, eps)
+        return self._batch_norm_grad(g, None, x, w, mean, var, eps)
+
+    def batch_norm_relu_grad(
+        self,
+        g: Buffer,
+        y: Buffer,
+        x: Buffer,
+        w: Buffer | None,
+        mean: Buffer,
+        var: Buffer,
+        eps: float,
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().batch_norm_relu_grad(g, y, x, w, mean, var, eps)
+        return self._batch_norm_grad(g, y, x, w, mean, var, eps)
+
+    def _batch_norm_grad(
+        self, g: Any, y: Any, x: Any, w: Any, mean: Any, var: Any, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        c, dtype, relu = x.shape[1], x.dtype, y is not None
+        one, two, parts, _ = sums(batch_norm_grad, (g, y, x, mean), x, relu)
+        gw, gb, scale, slope, shift = (empty((c,), dtype) for _ in range(5))
+        blocks, block = cut(32 * c)
+        given = gw, gb, scale, slope, shift, one, two, w, var, eps, parts, c, x.size // c
+        launch(batch_norm_grad.whole(dtype, w is not None), blocks, *given, block=block)
+        wide, blocks, block, numbers = sweep(x)
+        gx = empty(x.shape, dtype)
+        kernel = batch_norm_grad.apply(dtype, relu, wide)
+        launch(kernel, blocks, gx, g, y, x, mean, scale, slope, shift, *numbers, block=block)
+        return gx, gw, gb

@@ -1,0 +1,171 @@
+"""How arrays of several axes are walked on the device, worked out once for each shape.
+
+A plan is what a launch takes beside its buffers: the kernel, the number of threads, the sizes.
+Numbers depend on shapes alone, never on the device, so results do not either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+from ..kernels.cuda import elementwise, layout
+from ..kernels.cuda.divide import divisor
+from ..kernels.cuda.elementwise import EACH, FULL, SINGLE, Chain, Step
+from ..kernels.cuda.spec import Kernel
+from ..kernels.cuda.toolchain import threads
+from .axes import merged_axes
+from .defaults.layout import row_major
+from .tier1 import Shape
+
+PLANS = 4096  # remembered of each kind
+NARROW = 4  # an axis shorter than this is not worth tiles
+MOST = 2**31 - 1  # elements that a kernel counts
+
+
+def cut(count: int, preferred: int = 256) -> tuple[int, int]:
+    """(blocks, threads of each) for a thread each of `count` pieces of work."""
+    block = threads(count, preferred)
+    return -(-count // block), block
+
+
+def divisors(sizes: Sequence[int]) -> tuple[int, ...]:
+    """magic, shift and size, for each size."""
+    return tuple(n for size in sizes for n in (*divisor(size), size))
+
+
+def few_enough(n: int, what: str) -> int:
+    """n. Raises ValueError where a kernel could not count so far."""
+    if n > MOST:
+        raise ValueError(f"[cuda] {what} has {n} elements; kernels count up to {MOST}")
+    return n
+
+
+# elementwise --------------------------------------------------------------------------------------
+class Walk(NamedTuple):
+    """A chain's launch: kernel, number of elements, pieces of work, the arguments at the end."""
+
+    kernel: Kernel
+    size: int
+    pieces: int
+    rest: tuple[int, ...]
+
+
+def broadcast_shape(*shapes: Shape) -> Shape:
+    """The shape that all stretch to."""
+    longest = max(map(len, shapes))
+    aligned = [(1,) * (longest - len(s)) + tuple(s) for s in shapes]
+    return tuple(max(sizes) if 0 not in sizes else 0 for sizes in zip(*aligned))
+
+
+@lru_cache(PLANS)
+def chain_plan(
+    dtypes: tuple[str, ...],
+    steps: tuple[Step, ...],
+    results: tuple[int, ...],
+    numbers: tuple[str, ...],
+    shape: Shape,
+    shapes: tuple[Shape, ...],
+) -> Walk:
+    """How a chain over inputs of `shapes`, which broadcast to `shape`, is launched."""
+    n = few_enough(prod(shape), "an elementwise result")
+    axes = merged_axes(shape, shapes)
+    sizes, rank = [size for size, _ in axes], len(axes)
+    modes, strides = [], []
+    for k, own in enumerate(shapes):
+        mine = [steps[k] for _, steps in axes]
+        if prod(own) == n:
+            modes.append(FULL)
+        elif not any(mine):
+            modes.append(SINGLE)
+        else:
+            modes.append(sum(1 << axis for axis, s in enumerate(mine) if s))
+            strides.append(mine)
+    if not strides:
+        rank, sizes = 1, [n]
+    wide = not strides or (
+        sizes[-1] % EACH == 0
+        and all(not s[-1] or all(step % EACH == 0 for step in s[:-1]) for s in strides)
+    )
+    chain = Chain(dtypes, tuple(modes), steps, results, numbers, rank, wide)
+    kernel = elementwise.kernel(chain)
+    rest = divisors(sizes[1:]) + tuple(step for s in strides for step in s if step)
+    return Walk(kernel, n, -(-n // EACH), rest)
+
+
+# copies -------------------------------------------------------------------------------------------
+class Copy(NamedTuple):
+    """A copy's launch: the kernel, blocks, threads, and the arguments around `to` and `of`."""
+
+    kernel: Kernel
+    blocks: int
+    block: Any
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def merged(shape: Shape, *strides: Sequence[int]) -> list[tuple[int, ...]]:
+    """(size, stride in each array) by axis: ones dropped, and axes joined where all walk on."""
+    axes: list[tuple[int, ...]] = []
+    for n, *steps in zip(shape, *strides):
+        if n == 1:
+            continue
+        if axes and all(outer == n * inner for outer, inner in zip(axes[-1][1:], steps)):
+            axes[-1] = (axes[-1][0] * n, *steps)
+        else:
+            axes.append((n, *steps))
+    return axes or [(1, *(1 for _ in strides))]
+
+
+@lru_cache(PLANS)
+def copy_plan(
+    dtype: str,
+    shape: Shape,
+    dst: tuple[int, ...] | None,
+    src: tuple[int, ...] | None,
+    aligned: bool,
+) -> Copy:
+    """How to copy best: by fours, by tiles, or number by number.
+
+    dst and src are strides in elements; None for an array that lies in memory as it is read.
+    aligned: both offsets are multiples of four.
+    """
+    n = few_enough(prod(shape), "a copy")
+    strides = [tuple(row_major(shape)) if s is None else s for s in (dst, src)]
+    axes = sorted(merged(shape, *strides), key=lambda axis: -abs(axis[1]))
+    to = [axis for axis in axes if axis[1] == 1]
+    of = [axis for axis in axes if axis[2] == 1]
+    if to and of and to[0] is not of[0] and min(to[0][0], of[0][0]) >= NARROW:
+        others = [axis for axis in axes if axis is not to[0] and axis is not of[0]]
+        return tiled(dtype, others, of[0], to[0])
+    last = (to or of or axes)[-1]
+    axes.remove(last)
+    axes.append(last)
+    wide = aligned and last[0] % EACH == 0 and last[1:] == (1, 1)
+    wide = wide and not any(step % EACH for axis in axes[:-1] for step in axis[1:])
+    rest = walk_numbers(axes)
+    kernel = layout.walk(dtype, len(axes), wide)
+    blocks, block = cut(-(-n // EACH))
+    return Copy(kernel, blocks, block, (n,), rest)
+
+
+def walk_numbers(axes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """What layout.axes_arguments names."""
+    magic = divisors([axis[0] for axis in axes[1:]])
+    return (*magic, *(axis[1] for axis in axes), *(axis[2] for axis in axes))
+
+
+def tiled(
+    dtype: str, others: list[tuple[int, ...]], tall: tuple[int, ...], wide: tuple[int, ...]
+) -> Copy:
+    """By tiles: `wide` has stride 1 in dst, `tall` in src."""
+    height, width = tall[0], wide[0]
+    down, across = -(-height // layout.TILE), -(-width // layout.TILE)
+    count = few_enough(prod(axis[0] for axis in others) * down * across, "a transpose")
+    numbers = (height, width, across, *divisor(across), down, *divisor(down), tall[1], wide[2])
+    rest = walk_numbers(others) if others else ()
+    rows = max(1, threads(layout.TILE * layout.ROWS, layout.TILE * layout.ROWS) // layout.TILE)
+    kernel = layout.tiles(dtype, len(others))
+    return Copy(kernel, count, (layout.TILE, rows, 1), (), (*numbers, *rest))
