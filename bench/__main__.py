@@ -115,14 +115,19 @@ def _parser() -> argparse.ArgumentParser:
 def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
     from etude.backends import available
 
-    from . import cases, models
+    from . import cases, models, players
 
+    peers = _names(parser, "peer", _peers(given.peers), PEERS)
+    try:
+        players.load_first(peers)
+    except ImportError as error:
+        parser.error(f"peer torch: {error}; pip install torch==2.13.0, or choose other --peers")
     here = tuple(name for name, reason in available().items() if reason is None)
     backends = given.backend or ",".join(name for name in here if name != "python")
     quick = QUICK if given.quick else {"rounds": 7, "scale": 1.0}
     return Options(
         backends=_names(parser, "backend", backends, here),
-        peers=_names(parser, "peer", _peers(given.peers), PEERS),
+        peers=peers,
         cases=_cases(parser, given.case, [case.name for case in cases.CASES] + [*models.NAMES]),
         families=_names(parser, "family", given.family, cases.FAMILIES),
         rounds=given.rounds or int(quick["rounds"]),

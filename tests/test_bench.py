@@ -331,3 +331,15 @@ def test_the_reference_is_independent_of_etude() -> None:
         with open(str(path), encoding="utf-8") as file:
             assert "import etude" not in file.read()
     assert etude.__version__
+
+
+def test_torch_is_loaded_before_backends_that_share_its_openmp(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # so that importing it fails
+    with pytest.raises(SystemExit) as exit:
+        command.main(["ops", "--peers", "numpy,torch", "--case", "LSTM cell 32"])
+    assert exit.value.code == 2
+    said = capsys.readouterr().err
+    assert "peer torch: " in said
+    assert "pip install torch==2.13.0, or choose other" in said
