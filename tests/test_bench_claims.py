@@ -14,7 +14,15 @@ import pytest
 
 from etude.bench import __main__ as command
 from etude.bench.claims import catalog, runner
-from etude.bench.claims.claim import Claim, Found, both, clearly, in_each, standard_error
+from etude.bench.claims.claim import (
+    T_ONE_SIDED,
+    Claim,
+    Found,
+    both,
+    clearly,
+    in_each,
+    standard_error,
+)
 from etude.bench.claims.common import first_below, smooth
 from etude.framework.errors import MissingLibrary
 
@@ -52,15 +60,27 @@ def test_verdicts() -> None:
     assert clearly("a").holds({"a": [1.0, 1.1, 0.9]})
     assert not clearly("a").holds({"a": [1.0, -0.9, 0.2]})
     assert not clearly("a", 1.0).holds({"a": [1.0, 1.1, 0.9]})
+    assert not clearly("a").holds({"a": [1.0]})
     either = both(grows, clearly("a"))
-    assert not either.holds({"a": [0.5], "b": [1.0]})
-    assert either.words == "a > b, for each seed; a: mean > 0 by 2 standard errors"
+    assert not either.holds({"a": [0.5, 0.6], "b": [1.0, 1.0]})
+    assert either.words == (
+        "a > b, for each seed; a > 0 for each seed, and their mean by a t test at 5 %"
+    )
+
+
+def test_the_t_test_has_the_quantiles_of_student() -> None:
+    """With 2 degrees of freedom t = (2 p - 1) sqrt(2 / (4 p (1 - p))), with 1 tan(pi (p - 1/2))."""
+    assert pytest.approx(math.tan(0.45 * math.pi), abs=0.01) == T_ONE_SIDED[0]
+    assert pytest.approx(0.9 * math.sqrt(2 / (4 * 0.95 * 0.05)), abs=0.01) == T_ONE_SIDED[1]
+    level = T_ONE_SIDED[1] / math.sqrt(3)  # of the mean of three, in deviations
+    for shift, holds in ((1.01, True), (0.99, False)):
+        assert clearly("a").holds({"a": [level * shift + d for d in (-1, 0, 1)]}) is holds
 
 
 @pytest.mark.parametrize("value", [math.nan, -math.inf])
 def test_a_claim_without_a_number_does_not_hold(value: float) -> None:
     claim = Claim("a", "D0", "holds", "none", clearly("a"), lambda setting: Found({"a": value}))
-    record = runner.tried(claim, 2, False, None)
+    record = runner.tried(claim, range(1, 3), False, None)
     assert record["holds"] is False
     json.dumps(record, allow_nan=False)
 
@@ -88,13 +108,35 @@ def test_a_claim_that_fails_is_reported_and_no_error(
     assert runs == [1, 2]
     assert "does not hold" in out
     assert "size 1.5 ± 0.71" in out
-    assert "0 of 1 claims hold." in out
+    assert "0 of 1 claims hold. A t test" in out
     assert "DOES NOT HOLD" in err
+
+
+def test_seeds_begin_where_they_are_told_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    runs: list[int] = []
+
+    def run(setting: Any) -> Found:
+        runs.append(setting.seed)
+        return Found({"a": 1.0})
+
+    claim = Claim("one", "D0", "holds", "none", clearly("a"), run)
+    monkeypatch.setattr(runner, "CLAIMS", [claim])
+    words = ["claims", "--backend", "numpy", "--out", str(tmp_path), "--first-seed", "501"]
+    assert command.main([*words, "--seeds", "2"]) == 0
+    assert runs == [501, 502]
+    assert "seeds 501 to 502" in capsys.readouterr().out
+    assert json.loads((tmp_path / "claims.json").read_text())["seeds"] == [501, 502]
 
 
 WRONG = [
     (["--only", "dropuot"], "no claim is called 'dropuot'; did you mean 'dropout'?"),
-    (["--seeds", "0"], "expected a whole number from 1 on, got '0'"),
+    (["--seeds", "0"], "--seeds: expected a whole number from 1 to 1,000,000, got '0'"),
+    (["--first-seed", "-1"], "--first-seed: expected a whole number from 1 to 1,000,000, got '-1'"),
+    (["--first-seed", "1e3"], "expected a whole number from 1 to 1,000,000, got '1e3'"),
+    (["--first-seed", "9999999"], "from 1 to 1,000,000, got '9999999'"),
     (["--backend", "cuda9"], "invalid choice: 'cuda9'"),
 ]
 

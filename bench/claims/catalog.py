@@ -11,14 +11,17 @@ from . import (
     detection,
     generative,
     networks,
+    recurrence,
     regularisers,
+    reuse,
     segmentation,
     vision,
 )
 from .claim import Claim
 
 SUBJECTS: tuple[ModuleType, ...] = (
-    descent, regularisers, networks, codes, generative, vision, detection, segmentation
+    descent, regularisers, networks, recurrence, reuse, codes, generative, vision, detection,
+    segmentation,
 )  # fmt: skip
 CLAIMS: list[Claim] = [claim for subject in SUBJECTS for claim in subject.CLAIMS]
 CACHED = (common.digits, regularisers.baseline, generative.judge, detection.shapes)

@@ -11,6 +11,10 @@ from typing import Any
 Effects = dict[str, float]
 Curve = tuple[Sequence[float], Sequence[float]]
 
+# Student's t with 5 % above it, for 1, 2, ... degrees of freedom; for more the last is on the safe
+# side.
+T_ONE_SIDED = (6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -73,13 +77,20 @@ def in_each(words: str, test: Callable[[Effects], bool]) -> Verdict:
 
 
 def clearly(name: str, above: float = 0.0) -> Verdict:
-    """The claim holds if an effect's mean lies above a number by over two standard errors."""
+    """The claim holds if an effect lies above a number for each seed, and its mean by a t test.
+
+    One-sided at 5 %: mean - above > t s / sqrt(n). Of twenty effects that are none, one passes.
+    One seed shows nothing.
+    """
 
     def holds(effects: Mapping[str, Sequence[float]]) -> bool:
         values = effects[name]
-        return mean(values) - above > 2.0 * standard_error(values)
+        if len(values) < 2 or min(values) <= above:
+            return False
+        t = T_ONE_SIDED[min(len(values) - 1, len(T_ONE_SIDED)) - 1]
+        return mean(values) - above > t * standard_error(values)
 
-    return Verdict(f"{name}: mean > {above:g} by 2 standard errors", holds)
+    return Verdict(f"{name} > {above:g} for each seed, and their mean by a t test at 5 %", holds)
 
 
 def both(a: Verdict, b: Verdict) -> Verdict:

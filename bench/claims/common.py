@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from math import pi
 from typing import Any, NamedTuple
 
 import etude
@@ -45,6 +46,28 @@ def brightness(d: Digits) -> tuple[Tensor, Tensor]:
     low = d.black
     high = max(d.x.max().item(), d.test_x.max().item())
     return tuple(((t - low) / (high - low)).clamp(0, 1).flatten(1) for t in (d.x, d.test_x))  # type: ignore[return-value]
+
+
+def turned(
+    x: Tensor,
+    background: float,
+    degrees: float = 15.0,
+    size: float = 0.1,
+    move: float = 0.25,
+    zoom: float = 1.0,
+    side: int = 8,
+) -> Tensor:
+    """Each image turned by up to 15 degrees, sized by up to 10 % and moved by up to a pixel.
+
+    `zoom` 2 with `side` 16 puts it into a plane of twice its size; `move` is a share of half that.
+    """
+    n = x.shape[0]
+    u = etude.rand(n, 4) * 2.0 - 1.0
+    angle, scale = u[:, 0] * (degrees * pi / 180.0), (1.0 + u[:, 1] * size) * zoom
+    a, b = F.cos(angle) * scale, F.sin(angle) * scale
+    theta = etude.stack([a, -b, u[:, 2] * move, b, a, u[:, 3] * move], 1).reshape(n, 2, 3)
+    grid = F.affine_grid(theta, (n, 1, side, side), align_corners=False)
+    return F.grid_sample(x - background, grid, align_corners=False) + background
 
 
 def fit(

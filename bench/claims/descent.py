@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from math import isfinite, log, log10, sqrt
+from math import isfinite, log, log10, nan, sqrt
 from typing import Any
 
 import etude
 from etude import functional as F
 from etude import nn, optim
 
-from .claim import Claim, Found, Setting, both, clearly, in_each
+from .claim import Claim, Found, Setting, clearly, in_each
 from .common import digits, error, first_below, fit, smooth
 
 FAR = 1e30  # what stands for inf and nan
@@ -98,7 +98,7 @@ def plain_30(s: Setting) -> Found:
     effects, curves = {}, {}
     for name in ("LSUV", "default"):
         found = []
-        for lr in s.pick([0.0003, 0.001, 0.003, 0.01], [0.001]):
+        for lr in s.pick([0.001, 0.003, 0.01, 0.03, 0.1, 0.3], [0.001]):
             etude.manual_seed(s.seed)
             model = dense([64] * depth + [10], nn.ReLU, None)
             if name == "LSUV":
@@ -177,7 +177,7 @@ def adam_steps(s: Setting) -> Found:
 def cliff(s: Setting) -> Found:
     """h <- w h, 50 times, should come to 1/2: flat below w = 1, a wall above it."""
     effects, curves = {}, {}
-    first = 1.05 + 0.02 * (s.seed % 5)
+    first = 1.05 + 0.1 * etude.rand(1).item()
     for name, clip in (("clipped", 1.0), ("unclipped", None)):
         w = nn.Parameter(etude.tensor([first], dtype=etude.float64))
         optimizer = optim.SGD([w], 0.002)
@@ -202,7 +202,7 @@ def cliff(s: Setting) -> Found:
 
 
 def batch_norm_rate(s: Setting) -> Found:
-    """The largest rate of a grid with which 300 steps bring the training error below 5 %."""
+    """The largest rate of a grid with which 300 steps bring the training error below 5 %, or 0."""
     d, rates = digits(s.seed), s.pick([0.01 * 10 ** (i / 2) for i in range(9)], [0.1])
     effects, curves = {}, {}
     for name in ("plain", "batch norm"):
@@ -222,9 +222,10 @@ def batch_norm_rate(s: Setting) -> Found:
             wrong = error(model, d.x, d.y)
             errors.append(wrong if isfinite(wrong) else 90.0)
         works = [lr for lr, wrong in zip(rates, errors) if wrong < 5.0]
-        effects[f"largest rate, {name}"] = max(works, default=rates[0])
+        effects[f"largest rate, {name}"] = max(works, default=0.0)
         curves[name] = (rates, errors)
-    effects["ratio"] = effects["largest rate, batch norm"] / effects["largest rate, plain"]
+    plain = effects["largest rate, plain"]
+    effects["ratio"] = effects["largest rate, batch norm"] / plain if plain else nan
     return Found(effects, curves)
 
 
@@ -251,8 +252,8 @@ CLAIMS = [
           all(abs(v - 1) < 0.1 for v in e.values())),
           quadratic, ("step", "distance to the minimum", "log")),
     Claim("adam", "D0 D2 D3", "Adam takes fewer steps to a loss than SGD, each at its best rate",
-          "digits", both(clearly("SGD's steps / Adam's", 1.0), in_each("> 1", lambda e:
-          e["SGD's steps / Adam's"] > 1)), adam_steps, ("step", "training loss", "log")),
+          "digits", clearly("SGD's steps / Adam's", 1.0), adam_steps,
+          ("step", "training loss", "log")),
     Claim("clipping", "D0", "clipped descent survives a cliff that unclipped descent leaves",
           "synthetic", in_each("clipped loss < 0.01, unclipped > 0.1", lambda e:
           e["log10 loss, clipped"] < -2 and e["log10 loss, unclipped"] > -1),

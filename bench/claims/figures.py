@@ -61,6 +61,8 @@ def _curves(axes: Any, claim: Claim, runs: Sequence[Found]) -> None:
     axes.set(xlabel=x, ylabel=y, yscale=scale)
     if "rate" in x:
         axes.set_xscale("log")
+    elif x == "layer":
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize="small")
 
 

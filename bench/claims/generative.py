@@ -40,9 +40,9 @@ def vae(s: Setting) -> Found:
     d = digits(s.seed)
     x, test = brightness(d)
     reader = judge(s.seed, s.pick(500, 3))
-    model = models.VAE(64, (256,), 8)
+    model = models.VAE(64, (256, 128), 8)
     step = models.vae_step(model, optim.Adam(model.parameters(), 0.002))
-    bounds = models.each_batch(step, x, s.pick(150, 2), s.pick(64, 256), compile=True)
+    bounds = models.each_batch(step, x, s.pick(400, 2), s.pick(64, 256), compile=True)
     with etude.no_grad():
         drawn = model.sample(1000)
     kinds, sure = judged(reader, drawn)

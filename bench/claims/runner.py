@@ -21,12 +21,15 @@ from .catalog import CACHED, CLAIMS
 from .claim import Claim, Found, Setting
 from .figures import save_figure
 
+LARGEST = 1_000_000  # of seeds; experiments make further ones of them
+
 
 def main(words: Sequence[str]) -> int:
     """Run what the command line names; the exit code. A claim that does not hold is no error."""
     parser = _parser()
     given = parser.parse_args(words)
     chosen = _chosen(parser, given.only)
+    seeds = range(given.first_seed, given.first_seed + (1 if given.quick else given.seeds))
     for cached in CACHED:
         cached.cache_clear()  # of another backend, if this is not the first call
     results: list[dict[str, Any]] = []
@@ -37,9 +40,9 @@ def main(words: Sequence[str]) -> int:
             Path(given.out).mkdir(parents=True, exist_ok=True)
         with etude.use_backend(given.backend):
             for claim in chosen:
-                results.append(tried(claim, given.seeds, given.quick, given.out))
+                results.append(tried(claim, seeds, given.quick, given.out))
                 _say(claim, results[-1], given.quick)
-                _save(given.out, given.backend, results)
+                _save(given.out, given.backend, seeds, results)
     except KeyboardInterrupt:
         report.progress("")
         print("stopped; what was finished is kept", file=sys.stderr)
@@ -49,13 +52,18 @@ def main(words: Sequence[str]) -> int:
         print(f"etude.bench: {error}", file=sys.stderr)
         code = 2
     if results:
-        report.show(table(chosen[: len(results)], results, given.backend, given.quick))
+        report.show(table(chosen[: len(results)], results, seeds, given.backend, given.quick))
     return code
 
 
-def _save(out: str | None, backend: str, results: list[dict[str, Any]]) -> None:
+def _save(out: str | None, backend: str, seeds: range, results: list[dict[str, Any]]) -> None:
     if out:
-        record = {"machine": machine.fingerprint(()), "backend": backend, "claims": results}
+        record = {
+            "machine": machine.fingerprint(()),
+            "backend": backend,
+            "seeds": list(seeds),
+            "claims": results,
+        }
         text = json.dumps(record, indent=1) + "\n"
         Path(out, "claims.json").write_text(text, encoding="utf-8")
 
@@ -71,7 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     names = ", ".join(claim.name for claim in CLAIMS)
     add = parser.add_argument
     add("--only", default="", help=f"claims, separated by commas: {names}")
-    add("--seeds", type=_count, default=3, help="runs of each (3)")
+    add("--seeds", type=_count, default=3, help="runs of each (3); a difference takes two")
+    add(
+        "--first-seed",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="seeds N, N + 1, ... (1); experiments were made on 1 to 3, others test them",
+    )
     add("--out", metavar="DIR", help="save a picture of each and claims.json there")
     add("--quick", action="store_true", help="tiny: tries the code, not the claims")
     add("--backend", choices=here, default=fastest, help=f"etude's ({fastest})")
@@ -79,8 +94,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(given: str) -> int:
-    if not given.isdigit() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {given!r}")
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= LARGEST):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1 to {LARGEST:,}, got {given!r}"
+        )
     return int(given)
 
 
@@ -93,10 +110,10 @@ def _chosen(parser: argparse.ArgumentParser, only: str) -> list[Claim]:
     return [known[name] for name in names] if names else list(CLAIMS)
 
 
-def tried(claim: Claim, seeds: int, quick: bool, out: str | None) -> dict[str, Any]:
+def tried(claim: Claim, seeds: range, quick: bool, out: str | None) -> dict[str, Any]:
     """Run an experiment for each seed; its record."""
     started, runs = perf_counter(), []
-    for seed in range(1, (1 if quick else seeds) + 1):
+    for seed in seeds:
         report.progress(f"{claim.name}, seed {seed}")
         etude.manual_seed(seed)
         runs.append(claim.run(Setting(seed, quick)))
@@ -137,7 +154,11 @@ def _say(claim: Claim, record: dict[str, Any], quick: bool) -> None:
 
 
 def table(
-    claims: Sequence[Claim], results: Sequence[dict[str, Any]], backend: str, quick: bool
+    claims: Sequence[Claim],
+    results: Sequence[dict[str, Any]],
+    seeds: range,
+    backend: str,
+    quick: bool,
 ) -> report.Table:
     """One row for each claim."""
     rows: list[list[report.Cell]] = []
@@ -146,13 +167,14 @@ def table(
         effects = [spread(k, v) for k, v in found["effects"].items()]
         rows.append([claim.name, claim.decks, claim.data, verdict, effects[0]])
         rows += [["", "", "", "", effect] for effect in effects[1:]]
-    seeds = len(next(iter(results[0]["effects"].values()))) if results else 0
     held = sum(found["holds"] for found in results)
+    named = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     remarks = [f"{c.name}: {c.statement}. Criterion: {c.verdict.words}." for c in claims]
     if not quick:
-        remarks.append(f"{held} of {len(results)} claims hold.")
+        remarks.append(f"{held} of {len(results)} claims hold. A t test at 5 % lets one of twenty "
+                       "effects pass that are none.")  # fmt: skip
     return report.Table(
-        f"Claims of the courses, {seeds} seeds, backend {backend}",
+        f"Claims of the courses, {named}, backend {backend}",
         ["claim", "decks", "data", "verdict", "measured, mean ± deviation"],
         rows,
         remarks,
