@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..kernels.cuda.elementwise import NUMBER, Step
+from ..kernels.cuda.elementwise import Step
 from ..kernels.scalar import BOOL_RESULT
 from .cuda_plans import Walk, broadcast_shape, chain_plan, cut
 from .cuda_runtime import empty, launch
@@ -116,6 +116,3 @@ class CudaFused(FusedDefaults):
         if e.reduce:
             results[-1] = self.reduce(e.reduce[0], results[-1], e.reduce[1], reduced)
         return results
-
-
-__all__ = ["NUMBER", "CudaElementwise", "CudaFused", "apply", "cut", "run"]
