@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from cases import CASES
 from teaches import ROWS
+from test_teaches_backends import ENTRIES
 
 import etude
 from etude import functional as F
@@ -22,6 +23,14 @@ GROUPS = 18  # of the list of what the decks teach
 # Tools, which do what is taught without being taught themselves.
 TOOLS = {"backends.available", "compile", "set_num_threads"}
 
+# Items that compute nothing on tensors: plain numbers, files read on the host, and pictures.
+OF_NO_BACKEND = {
+    "time-based", "step, exponential", "1/r (Robbins-Monro)", "cosine", "warm-up",
+    "counts of parameters and multiply-adds", "MNIST, Fashion-MNIST", "CIFAR-10/100",
+    "image folders", "70/30 and train/validation/test", "first-layer filters",
+    "track loss and first-layer features", "hyper-parameter search",
+    "loops against vectorised against BLAS",
+}  # fmt: skip
 SOURCE = re.compile(
     r"[A-Z][\w-]+(?: et al\.)?(?:, \"[^\"]+\")?(?: \([^)]*\))?,? (?:1[89]|20)\d\d\b"
     r"|Source: (?:lecture only|none)\."
@@ -58,13 +67,29 @@ def found(name: str) -> Any:
 
 
 @cache
-def functions(file: str) -> set[str]:
-    """The tests of a file."""
+def functions(file: str) -> dict[str, bool]:
+    """The tests of a file: whether they run on all backends, or all that have threads."""
     tree = ast.parse((TESTS / f"{file}.py").read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return {
+        node.name: any(
+            ast.unparse(d.args[0]) == "'backend'"
+            and re.search("BACKENDS|THREADED", ast.unparse(d.args[1]))
+            for d in node.decorator_list
+            if isinstance(d, ast.Call) and len(d.args) > 1
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def on_every_backend(check: str) -> bool:
+    file, _, function = check.partition("::")
+    return functions(file)[function] if function else True
 
 
 def exists(check: str) -> bool:
+    if check.startswith("backends:"):
+        return check.removeprefix("backends:") in ENTRIES
     file, _, function = check.partition("::")
     if function:
         return (TESTS / f"{file}.py").is_file() and function in functions(file)
@@ -78,6 +103,11 @@ def test_what_is_taught_is_there_and_checked(item: Item) -> None:
     assert item.names
     assert item.checks
     assert [check for check in item.checks if not exists(check)] == []
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: f"{item.group}: {item.name}")
+def test_what_is_taught_is_checked_on_every_backend(item: Item) -> None:
+    assert any(map(on_every_backend, item.checks)) is (item.name not in OF_NO_BACKEND)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,7 +128,7 @@ def test_a_docstring_names_its_source(name: str) -> None:
 
 def test_what_counts_as_a_source() -> None:
     assert SOURCE.search("Ioffe & Szegedy 2015. Decks: D0.")
-    assert SOURCE.search("Bengio et al., \"Curriculum learning\", 2009.")
+    assert SOURCE.search('Bengio et al., "Curriculum learning", 2009.')
     assert SOURCE.search("Source: lecture only. Decks: D0.")
     assert not SOURCE.search("1 / (1 + e^-x), at most 2048 of them. Decks: D0.")
 
@@ -120,6 +150,7 @@ def test_a_name_or_a_test_that_is_gone_is_noticed() -> None:
     assert not exists("convolve17d")
     assert not exists("test_teaches::test_nothing")
     assert not exists("test_nowhere::test_nothing")
+    assert not exists("backends:nothing")
 
 
 def test_twenty_examples_are_learnt_by_heart() -> None:
