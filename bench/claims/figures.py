@@ -16,9 +16,10 @@ COLUMNS = 10  # images in a row
 
 
 def save_figure(
-    folder: Path, claim: Claim, runs: Sequence[Found], effects: Mapping[str, Sequence[float]]
-) -> Path:
-    """Write <name>.png. Raises MissingLibrary without matplotlib."""
+    folder: Path, claim: Claim, runs: Sequence[Found], effects: Mapping[str, Sequence[float]],
+    word: str,
+) -> Path:  # fmt: skip
+    """Write <name>.png, whose title ends with `word`. Raises MissingLibrary without matplotlib."""
     make: Any = require("matplotlib.figure", "plots", "claims").Figure
     groups = grouped(effects)
     columns = 1 + bool(runs[0].curves) + (runs[0].images is not None)
@@ -32,7 +33,6 @@ def save_figure(
     strips = parts[0].subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (quantity, group) in zip(strips, groups.items()):
         _effects(axes, quantity, group)
-    word = "holds" if claim.verdict.holds(effects) else "does not hold"
     title = f"{claim.statement} ({claim.decks}; {claim.data}): {word}"
     figure.suptitle(fill(title, 48 * columns), fontsize="medium")
     path = folder / f"{claim.name}.png"

@@ -18,7 +18,7 @@ from etude.framework.errors import MissingLibrary, nearest
 from etude.framework.optional import require
 
 from .catalog import CACHED, CLAIMS
-from .claim import Claim, Found, Setting
+from .claim import Claim, Setting
 from .figures import save_figure
 
 LARGEST = 1_000_000  # of seeds; experiments make further ones of them
@@ -119,7 +119,9 @@ def tried(claim: Claim, seeds: range, quick: bool, out: str | None) -> dict[str,
         runs.append(claim.run(Setting(seed, quick)))
     effects = {k: [_finite(run.effects[k]) for run in runs] for k in runs[0].effects}
     known = not any(isnan(value) for run in runs for value in run.effects.values())
-    picture = _drawn(claim, runs, effects, out) if out else None
+    holds = known and claim.verdict.holds(effects)
+    word = "tried only" if quick else "holds" if holds else "does not hold"
+    picture = save_figure(Path(out), claim, runs, effects, word).name if out else None
     return {
         "name": claim.name,
         "decks": claim.decks,
@@ -127,7 +129,7 @@ def tried(claim: Claim, seeds: range, quick: bool, out: str | None) -> dict[str,
         "data": claim.data,
         "criterion": claim.verdict.words,
         "effects": effects,
-        "holds": known and claim.verdict.holds(effects),
+        "holds": holds,
         "seconds": perf_counter() - started,
         "figure": picture,
     }
@@ -135,10 +137,6 @@ def tried(claim: Claim, seeds: range, quick: bool, out: str | None) -> dict[str,
 
 def _finite(value: float) -> float:
     return float(value) if isfinite(value) else -1e30 if value < 0 else 1e30
-
-
-def _drawn(claim: Claim, runs: list[Found], effects: dict[str, list[float]], out: str) -> str:
-    return save_figure(Path(out), claim, runs, effects).name
 
 
 def spread(name: str, values: Sequence[float]) -> str:
