@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
-from ..kernels.cuda import batch_norm, batch_norm_grad, toolchain
+from ..kernels.cuda import batch_norm, batch_norm_grad, layer_norm, toolchain
 from ..kernels.cuda.divide import divisor
-from .cuda_plans import cut, few_enough
+from ..kernels.cuda.folding import LANES
+from .cuda_plans import PLANS, cut, few_enough
 from .cuda_runtime import empty, launch
 from .defaults.norm import NormDefaults
-from .tier1 import Buffer
+from .tier1 import Buffer, Shape
 
 ROWS = 64  # of a column, at least, that a block sums
 BLOCKS = 1 << 10  # that keep every multiprocessor busy
 FEW = 32  # numbers of a channel up to which a thread takes one
+SHORT = 8  # rows up to which a thread takes one
 SIMULATED = 512  # the same in the simulator, where threads that meet are dear
 
 
@@ -56,6 +59,21 @@ def sweep(x: Any) -> tuple[bool, int, int, tuple[int, ...]]:
     wide = length % 4 == 0
     blocks, block = cut(x.size // 4 if wide else x.size)
     return wide, blocks, block, (x.size, *divisor(length), *divisor(c), c)
+
+
+@lru_cache(PLANS)
+def rows_form(shape: Shape, simulated: bool) -> tuple[tuple[Any, ...], int, int]:
+    """Layer norm's form and what it is made for; blocks, threads of a block."""
+    rows, length = shape
+    few_enough(rows * length, "a layer norm")
+    if length <= (SIMULATED // 4 if simulated else SHORT):
+        return ("lines",), *cut(rows)
+    for lanes in (LANES, layer_norm.BLOCK):
+        if length <= lanes * layer_norm.MOST:
+            each = 1 << (-(-length // lanes) - 1).bit_length()
+            blocks = cut(rows * LANES) if lanes == LANES else (rows, layer_norm.BLOCK)
+            return ("registers", lanes, each), *blocks
+    return ("streaming",), rows, toolchain.threads(length, layer_norm.BLOCK)
 
 
 class CudaNorm(NormDefaults):
@@ -130,3 +148,39 @@ class CudaNorm(NormDefaults):
         kernel = batch_norm_grad.apply(dtype, relu, wide)
         launch(kernel, blocks, gx, g, y, x, mean, scale, slope, shift, *numbers, block=block)
         return gx, gw, gb
+
+    def layer_norm(
+        self, x: Buffer, w: Buffer | None, b: Buffer | None, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().layer_norm(x, w, b, eps)
+        m, dtype = x.shape[0], x.dtype
+        y, mean, rstd = empty(x.shape, dtype), empty((m,), dtype), empty((m,), dtype)
+        form, blocks, block = rows_form(x.shape, toolchain.simulating())
+        flags = w is not None, b is not None
+        kernel = getattr(layer_norm, form[0])(dtype, *form[1:], *flags)
+        launch(kernel, blocks, y, mean, rstd, x, w, b, eps, *x.shape, block=block)
+        return y, mean, rstd
+
+    def layer_norm_grad(
+        self, g: Buffer, x: Buffer, w: Buffer | None, mean: Buffer, rstd: Buffer
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        if not x.size:
+            return super().layer_norm_grad(g, x, w, mean, rstd)
+        (rows, length), dtype = x.shape, x.dtype
+        gx = empty(x.shape, dtype)
+        form, blocks, block = rows_form(x.shape, toolchain.simulating())
+        kernel = getattr(layer_norm, form[0] + "_grad")(dtype, *form[1:], w is not None)
+        launch(kernel, blocks, gx, g, x, w, mean, rstd, *x.shape, block=block)
+        across = -(-length // layer_norm.WIDTH)
+        parts = min(-(-rows // ROWS), max(1, BLOCKS // across))
+        each = -(-rows // parts)
+        parts = -(-rows // each)
+        gw, gb = empty((parts, length), dtype), empty((parts, length), dtype)
+        high = toolchain.threads(layer_norm.ROOM, layer_norm.ROOM) // layer_norm.WIDTH
+        given = gw, gb, g, x, mean, rstd, each, across, rows, length
+        kernel = layer_norm.weights(dtype)
+        launch(kernel, parts * across, *given, block=(layer_norm.WIDTH, high, 1))
+        if parts == 1:
+            return gx, self.reshape(gw, (length,)), self.reshape(gb, (length,))
+        return gx, self.reduce("sum", gw, (0,)), self.reduce("sum", gb, (0,))
