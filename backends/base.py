@@ -80,6 +80,7 @@ class Backend(
     """A way to carry the operations out. Subclasses write Tier 1 and override Tier 2 for speed."""
 
     observe: Callable[[Any, Any, Any], None] | None = None  # told (op, inputs, outputs) of each op
+    device: tuple[int, int] = (1, 0)  # where buffers are, in DLPack's numbers: host memory
 
     @property
     def compile_seconds(self) -> float:
@@ -91,6 +92,18 @@ class Backend(
 
     def release_memory(self) -> None:
         """Give memory that is kept for later buffers back to the system; nothing if none is."""
+
+    def lend(self, x: Buffer, stream: Any = None) -> Any:
+        """A DLPack capsule over a buffer outside host memory; `stream` is who will use it."""
+        raise NotImplementedError
+
+    def borrow(self, other: Any) -> Buffer:
+        """A buffer over the memory of another library's array on the same device."""
+        raise NotImplementedError
+
+    def interface(self, x: Buffer) -> dict[str, Any]:
+        """What __cuda_array_interface__ says of a buffer."""
+        raise NotImplementedError
 
     def load(self, program: Loadable) -> Runner:
         """Prepare a recorded program: runner(given, key, counter) returns its results."""

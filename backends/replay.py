@@ -86,8 +86,8 @@ class Layout:
         self.memory.append((self.new(), v))
         return self.size - 1
 
-    def fresh(self, constants: dict[Value, Buffer]) -> list[Any]:
-        """A list for one run at a time, with an arena of its own."""
+    def fresh(self, constants: dict[Value, Buffer], arena: Any = None) -> list[Any]:
+        """A list for one run at a time, with an arena of its own or the one that is given."""
         env: list[Any] = [None] * self.size
         for at, value in self.numbers:
             env[at] = value
@@ -95,7 +95,7 @@ class Layout:
             env[self.of[v]] = buffer
         plan = self.program.plan
         if plan is not None:
-            arena = self.backend.arena(plan.size)
+            arena = self.backend.arena(plan.size) if arena is None else arena
             for at, v in self.memory:
                 env[at] = self.backend.in_arena(arena, plan.offsets[v], v.shape, v.dtype)
         return env

@@ -15,6 +15,7 @@ from .creation import tensor
 from .dtypes import DTYPES
 from .errors import BadFile, fail
 from .files import write_atomic
+from .host import numpy_view
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -36,7 +37,7 @@ def save(tensors: Mapping[str, Tensor], path: str | Path) -> Path:
     with zipfile.ZipFile(memory, "w") as archive:
         for name, t in tensors.items():
             part = io.BytesIO()
-            np.lib.format.write_array(part, t.detach().numpy(), allow_pickle=False)
+            np.lib.format.write_array(part, numpy_view(t), allow_pickle=False)
             # A fixed date, so that equal tensors give equal files.
             archive.writestr(zipfile.ZipInfo(name + SUFFIX), part.getvalue())
     return write_atomic(path, memory.getvalue(), "weights.save")

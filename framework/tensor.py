@@ -12,10 +12,19 @@ from etude.backends.base import Backend, Buffer, Shape
 from . import autograd, sweep
 from .creation import arange, as_backend, eye, full, ones, tensor, zeros
 from .dtypes import DTYPES, DType, as_dtype, bool_, float32, float64, int32, int64
-from .errors import ArgumentError, CallError, DTypeError, GradError, ShapeError, fail, nearest
+from .errors import (
+    ArgumentError,
+    BackendMismatch,
+    CallError,
+    DTypeError,
+    GradError,
+    ShapeError,
+    fail,
+    nearest,
+)
 from .hooks import Handle
 from .host import nested_list, numpy_view
-from .interchange import to_dlpack
+from .interchange import cuda_interface, to_dlpack
 from .shape import check_axis
 
 if TYPE_CHECKING:
@@ -135,7 +144,8 @@ class Tensor:
     def numpy(self) -> Any:
         """A NumPy array with these values, read-only, sharing memory where the backend can.
 
-        The step of an optimizer shows through it: `np.array(x)` is a copy that stays.
+        The step of an optimizer shows through it: `np.array(x)` is a copy that stays. A tensor on a
+        device has to be brought to the host first: `x.cpu().numpy()`.
         """
         if self.requires_grad:
             raise fail(
@@ -144,7 +154,22 @@ class Tensor:
                 "expected a tensor outside the graph, got one that requires grad; "
                 "use .detach().numpy()",
             )
+        if self.backend.device[0] != 1:
+            raise fail(
+                BackendMismatch,
+                "numpy",
+                f"expected a tensor in host memory, got one on {self.backend.name!r}; "
+                'copy it with .cpu().numpy(), which is .to("numpy").numpy()',
+            )
         return numpy_view(self)
+
+    def cpu(self) -> Tensor:
+        """This tensor if it is in host memory, else a copy on the NumPy backend."""
+        return self if self.backend.device[0] == 1 else self.to("numpy")
+
+    def cuda(self) -> Tensor:
+        """On the CUDA backend: `x.to("cuda")`."""
+        return self.to("cuda")
 
     def __array__(self, dtype: Any = None, copy: Flag | None = None) -> Any:
         view = self.numpy()
@@ -160,7 +185,11 @@ class Tensor:
         return to_dlpack(self, copy=copy, **how)
 
     def __dlpack_device__(self) -> tuple[Whole, Whole]:
-        return 1, 0  # host memory
+        return self.backend.device
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return cuda_interface(self)
 
     def __bool__(self) -> Flag:
         return bool(self._only("bool", "use .any() or .all()"))

@@ -30,6 +30,7 @@ from .data.dataset import Dataset, TensorDataset
 from .errors import ArgumentError, BadFile, ShapeError, fail
 from .files import make_folder
 from .functional import cat
+from .host import numpy_view
 from .nn.module import Module
 from .nn.state import as_value
 from .tensor import Tensor
@@ -203,7 +204,7 @@ def _fingerprint(model: Module, dataset: Dataset, layer: str, part_size: int) ->
         known += dataset.tensors
     for name, t in [*model.state_dict().items(), *(("sample", t) for t in known)]:
         digest.update(f"{name} {t.shape} {t.dtype}".encode())
-        digest.update(t.detach().numpy().tobytes())
+        digest.update(numpy_view(t).tobytes())
     return digest.hexdigest()
 
 

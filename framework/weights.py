@@ -13,6 +13,7 @@ from . import npz
 from .creation import tensor
 from .errors import ArgumentError, BadFile, fail
 from .files import write_atomic
+from .host import numpy_view
 from .optional import require
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def save(
             )
         return npz.save(tensors, path)
     library = require("safetensors.numpy", "io", "weights.save")
-    arrays = {name: t.detach().numpy() for name, t in tensors.items()}
+    arrays = {name: numpy_view(t) for name, t in tensors.items()}
     return write_atomic(path, library.save(arrays, dict(metadata or {})), "weights.save")
 
 

@@ -32,6 +32,9 @@ UNWATCHED = {
     "observe",
     "set_threads",
     "release_memory",
+    "lend",
+    "borrow",
+    "interface",
 }
 NAMED = {"unary", "binary", "reduce", "arg_reduce", "scan"}  # the name of a function comes first
 ELEMENTWISE = {"unary", "binary", "where"}  # their `out` may be one of the inputs

@@ -19,6 +19,7 @@ IN_PLACE = {"put_strided", "assign", "sgd_step", "sgd_steps", "adam_step", "adam
 IN_PLACE |= {"amsgrad_step", "rmsprop_step", "adagrad_step"}
 NO_COMPUTATION = {"from_host", "share", "to_host", "dtype", "empty", "keep", "synchronize", "load"}
 NO_COMPUTATION |= {"set_threads", "release_memory", "arena", "in_arena"}
+NO_COMPUTATION |= {"lend", "borrow", "interface"}
 
 
 def v(*shape, dtype="float32", number=0):

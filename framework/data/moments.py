@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, fail
+from ..host import numpy_view
 from .dataset import Dataset
 
 BATCH = 256
@@ -19,10 +20,10 @@ def channel_moments(dataset: Dataset) -> tuple[list[float], list[list[float]]]:
     if not len(dataset):
         why = "expected a dataset with images, got an empty one; fit on the training set"
         raise fail(ArgumentError, "channel_moments", why)
-    shift = dataset.batch([0])[0].numpy().mean((0, 2, 3), dtype="float64")
+    shift = numpy_view(dataset.batch([0])[0]).mean((0, 2, 3), dtype="float64")
     total, products, count = np.zeros(len(shift)), np.zeros((len(shift),) * 2), 0
     for start in range(0, len(dataset), BATCH):
-        x = dataset.batch(range(start, min(start + BATCH, len(dataset))))[0].numpy()
+        x = numpy_view(dataset.batch(range(start, min(start + BATCH, len(dataset))))[0])
         rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]).astype("float64")
         rows -= shift
         total += rows.sum(0)

@@ -26,7 +26,7 @@ from .state import profiling
 
 # Bookkeeping, and what runs other methods: not timed by themselves.
 UNTIMED = {"dtype", "synchronize", "observe", "load", "set_threads", "release_memory", "keep"}
-UNTIMED |= {"arena", "in_arena"}
+UNTIMED |= {"arena", "in_arena", "lend", "borrow", "interface"}
 METHODS = [n for n, _ in getmembers(Backend, isfunction) if n[0] != "_" and n not in UNTIMED]
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 UPDATES = {"sgd_step", "sgd_steps", "adam_step", "adam_steps", "rmsprop_step", "adagrad_step"}

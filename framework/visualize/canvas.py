@@ -7,6 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError, fail
+from ..host import numpy_view
 from ..optional import require
 from ..tensor import Tensor
 
@@ -56,7 +57,7 @@ def grid_shape(count: int, columns: int) -> tuple[int, int]:
 
 def array(t: Tensor) -> Any:
     """The values as a NumPy array, whether they are in a graph or not."""
-    return t.detach().numpy()
+    return numpy_view(t)
 
 
 def picture(t: Tensor) -> Any:

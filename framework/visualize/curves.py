@@ -13,7 +13,7 @@ from ..guard import came
 from ..sweep import grad
 from ..tensor import Tensor
 from ..training import History
-from .canvas import COLOURS, colour, grid_shape, panels
+from .canvas import COLOURS, array, colour, grid_shape, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -168,7 +168,7 @@ def plot_activations(
     for ax, (name, function) in zip(axes, functions.items(), strict=False):
         y, slope = activation_values(function, x)
         for values, i, label in ((y, 0, "g(x)"), (slope, 1, "g'(x)")):
-            ax.plot(x.numpy(), values.numpy(), ["-", "--"][i], color=colour(i), label=label)
+            ax.plot(array(x), array(values), ["-", "--"][i], color=colour(i), label=label)
         ax.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
         ax.axvline(0.0, color="0.7", linewidth=0.6, zorder=0)
         ax.set_title(name, fontsize="medium")

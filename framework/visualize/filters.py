@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ShapeError, fail
 from ..nn import Module
 from ..tensor import Tensor
-from .canvas import SIGNED, grid_shape, new_figure
+from .canvas import SIGNED, array, grid_shape, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ def first_filters(model: Module) -> tuple[str, Any] | None:
 
 
 def _pictures(weight: Tensor) -> Any:
-    values = weight.numpy()
+    values = array(weight)
     if len(weight.shape) == 4 and weight.shape[1] == 3:
         low, high = values.min(), values.max()
         return (values.transpose(0, 2, 3, 1) - low) / max(high - low, 1e-12)
