@@ -17,6 +17,7 @@ from ..kernels.numba_cpu.conv_micro import prepare
 from ..kernels.numba_cpu.conv_window import SLACK, Window, pack_weights
 from ..kernels.numba_cpu.gemm_micro import MR
 from ..kernels.numba_cpu.toolchain import threads
+from . import numba_conv_lanes
 from .defaults.conv import ConvDefaults
 from .numba_matmul import FLOATS
 from .numba_memory import empty
@@ -258,6 +259,11 @@ class NumbaConv(ConvDefaults):
             given = (x.reshape(-1), flat, bias, b is not None, depth.sizes, False)
             conv_depthwise.weigh(*workers(), y.reshape(-1), *given, depth.window, room)
             return y if activation is None else self.unary(activation, y, y)
+        planes = two_axes(x.shape)[2:], two_axes(y.shape)[2:], two_axes(w.shape)[2:]
+        if groups == 1 and numba_conv_lanes.convolve(
+            y, x, w, b, planes, geometry, rooms, workers()
+        ):
+            return y if activation is None else self.unary(activation, y, y)
         plan = forward_plan(two_axes(x.shape), two_axes(w.shape), *geometry, groups, x.itemsize)
         room, packed = rooms(x.dtype, plan.room), empty((plan.packed,), x.dtype)
         flat = w.reshape(-1)
@@ -292,6 +298,10 @@ class NumbaConv(ConvDefaults):
             room, flat = rooms(g.dtype, depth.room), w.reshape(-1)
             given = (g.reshape(-1), flat, flat, False, depth.sizes, True)
             conv_depthwise.weigh(*workers(), gx.reshape(-1), *given, depth.window, room)
+            return gx
+        planes = shapes[2][2:], shapes[0][2:], shapes[1][2:]
+        given = gx, g, w, None, planes, geometry, rooms, workers(), True
+        if groups == 1 and numba_conv_lanes.convolve(*given):
             return gx
         plan, classes, sizes = back_plan(*shapes, *geometry, groups, g.itemsize)
         room, packed = rooms(g.dtype, plan.room), empty((plan.packed,), g.dtype)

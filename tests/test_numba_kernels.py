@@ -92,7 +92,22 @@ CONVOLUTIONS = [
     ((2, 300, 14, 14), (600, 1), 1, 0, 1, 1),
     ((2, 12, 28, 28), (12, 3), 1, 1, 1, 12),
     ((2, 12, 28, 28), (12, 3), 2, 1, 2, 12),
+    ((37, 14, 9, 11), (20, 3), 1, 1, 1, 1),
+    ((33, 20, 10, 9), (17, 3), 2, 1, 1, 1),
+    ((26, 12, 11, 10), (13, 3), 1, 2, 2, 1),
+    ((24, 28, 10, 11), (30, 2), 3, 0, 1, 1),
+    ((64, 6, 14, 14), (16, 5), 1, 0, 1, 1),
 ]
+
+
+def test_an_infinite_weight_over_the_border_makes_nan() -> None:
+    x, w = draw(32, 12, 6, 6), draw(8, 12, 3, 3)
+    w[3, 4, 0, 1] = np.inf
+    geometry = (1, 1), ((1, 1), (1, 1)), (1, 1), 1
+    y = ENGINE.conv(x, w, None, *geometry)
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(ORACLE.conv(x, w, None, *geometry)))
+    assert np.isnan(y[:, 3, 0]).all()
+    assert not np.isnan(y[:, 2]).any()
 
 
 @pytest.mark.parametrize("x_shape, w_size, stride, pad, dilation, groups", CONVOLUTIONS)
@@ -142,6 +157,8 @@ CALLS: list[Callable[[], Any]] = [
     lambda: ENGINE.matmul(draw(130, 391), draw(391, 257)),
     lambda: ENGINE.matmul(draw(3, 90, 91), draw(3, 91, 92)),
     lambda: ENGINE.conv(draw(3, 8, 30, 30), draw(9, 8, 3, 3), draw(9), *ONE),
+    lambda: ENGINE.conv(draw(40, 12, 9, 9), draw(9, 12, 3, 3), draw(9), *ONE),
+    lambda: ENGINE.conv_weight_grad(draw(40, 12, 9, 9), draw(40, 9, 9, 9), (9, 12, 3, 3), *ONE),
     lambda: ENGINE.conv_input_grad(draw(3, 9, 30, 30), draw(9, 8, 3, 3), (3, 8, 30, 30), *ONE),
     lambda: ENGINE.conv_weight_grad(draw(5, 8, 30, 30), draw(5, 9, 30, 30), (9, 8, 3, 3), *ONE),
     lambda: ENGINE.batch_norm(draw(4, 6, 30, 30), draw(6), draw(6), 1e-5),

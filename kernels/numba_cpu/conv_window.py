@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .conv_micro import tile_at
+from .conv_micro import paste_rows, tile_at
 from .gemm_block import pack_strips, panel_width, strip_height, strip_width
 from .gemm_micro import MR
 from .launch import shared
@@ -51,15 +51,39 @@ def bands_of(w):
 
 
 @device
-def copy_line(target, to, source, at, step, count):
-    for j in range(count):
-        target[to + j] = source[at + j * step]
-
-
-@device
 def clear(target, first, last):
     for j in range(first, last):
         target[j] = 0
+
+
+@device
+def inside(size, count, stride, shift):
+    """The first and last + 1 of `count` places i with 0 <= i stride + shift < size."""
+    first = min(max((stride - 1 - shift) // stride, 0), count)
+    return first, min(max((size - 1 - shift) // stride + 1, first), count)
+
+
+@device
+def spread_phase(target, to, x, base, row_shift, shift, w):
+    """One plane: rows i stride_h + row_shift and columns j stride_w + shift of x from `base` on."""
+    top, end = inside(w.height, w.lines, w.stride_h, row_shift)
+    first, last = inside(w.width, w.line, w.stride_w, shift)
+    if top > 0 or end < w.lines or first > 0 or last < w.line:
+        clear(target, to, to + w.lines * w.line)
+    size = x.itemsize
+    at = base + (top * w.stride_h + row_shift) * w.width + first * w.stride_w + shift
+    to += top * w.line + first
+    if w.stride_w == 1:
+        paste_rows(
+            x.dtype, x.ctypes.data + at * size, w.stride_h * w.width,
+            target.ctypes.data + to * size, w.line, end - top, last - first,
+        )  # fmt: skip
+        return
+    for _ in range(top, end):
+        for j in range(last - first):
+            target[to + j] = x[at + j * w.stride_w]
+        at += w.stride_h * w.width
+        to += w.line
 
 
 @device
@@ -70,25 +94,13 @@ def spread(target, x, base, first_row, channels, w):
     every element of the window sees a contiguous image, whatever stride, padding and dilation are.
     """
     to = 0
-    for c in range(channels):
+    for _ in range(channels):
         for a in range(w.phases_h):
             for b in range(w.phases_w):
-                shift = b - w.pad_w
-                first = min(max((-shift + w.stride_w - 1) // w.stride_w, 0), w.line)
-                last = min(max((w.width - 1 - shift) // w.stride_w + 1, first), w.line)
-                for i in range(w.lines):
-                    row = (first_row + i) * w.stride_h + a - w.pad_h
-                    if row < 0 or row >= w.height:
-                        clear(target, to, to + w.line)
-                    else:
-                        at = base + (c * w.height + row) * w.width + first * w.stride_w + shift
-                        clear(target, to, to + first)
-                        if w.stride_w == 1:
-                            copy_line(target, to + first, x, at, 1, last - first)
-                        else:
-                            copy_line(target, to + first, x, at, w.stride_w, last - first)
-                        clear(target, to + last, to + w.line)
-                    to += w.line
+                row_shift = first_row * w.stride_h + a - w.pad_h
+                spread_phase(target, to, x, base, row_shift, b - w.pad_w, w)
+                to += w.lines * w.line
+        base += w.height * w.width
 
 
 @device
