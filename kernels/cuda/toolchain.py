@@ -67,15 +67,21 @@ def three(size: Grid) -> tuple[int, int, int]:
     return tuple(map(int, sizes)) + (1,) * (3 - len(sizes))  # type: ignore[return-value]
 
 
-def launch(
-    kernel: Kernel, grid: Grid, *arguments: Any, block: Grid | None = None, stream: Any = None
-) -> None:
-    """Run the kernel over a grid of blocks; `block` defaults to the one it is written for."""
-    blocks, size = three(grid), kernel.block if block is None else three(block)
-    if 0 in blocks:
-        return
+def shape_of(
+    kernel: Kernel, grid: Grid, block: Grid | None = None
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Blocks of the grid and threads of a block, by axis."""
+    size = kernel.block if block is None else three(block)
     if size[0] * size[1] * size[2] > kernel.threads:
         raise ValueError(f"[cuda] {kernel.name} takes blocks up to {kernel.block}, got {size}")
+    return three(grid), size
+
+
+def launch(kernel: Kernel, grid: Grid, *arguments: Any, block: Grid | None = None) -> None:
+    """Run the kernel over a grid of blocks; `block` defaults to the one it is written for."""
+    blocks, size = shape_of(kernel, grid, block)
+    if 0 in blocks:
+        return
     if _State.simulate:
         from . import simulator
 
@@ -83,7 +89,14 @@ def launch(
     else:
         from . import driver
 
-        driver.launch(kernel, blocks, size, arguments, stream)
+        driver.device().launch(kernel, blocks, size, arguments)
+
+
+def simulator_missing() -> str | None:
+    """Why kernels cannot be simulated here; None if they can."""
+    if find_spec("greenlet") is None:
+        return "the simulator needs greenlet: pip install 'etude[cudasim]'"
+    return None
 
 
 # machine code ------------------------------------------------------------------------------------
