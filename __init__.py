@@ -10,6 +10,7 @@ tensor([2., 4., 6.])
 from importlib import import_module
 
 from . import backends
+from .backends.precision import get_float32_matmul_precision, set_float32_matmul_precision
 from .backends.threads import get_num_threads, set_num_threads
 from .framework import errors, functional, nn, optim
 from .framework.anomaly import AnomalyError, detect_anomaly

@@ -1,4 +1,4 @@
-"""The CUDA backend's matrix products in the simulator: one tile with ragged edges of each kernel."""
+"""The CUDA backend's matrix products in the simulator: a tile with ragged edges of each kernel."""
 
 from __future__ import annotations
 
@@ -57,7 +57,11 @@ def test_a_tile_multiplies(
 
 def test_tiles_are_walked_in_bands_and_each_is_written_once() -> None:
     m, n, k = 32 * 8 + 1, 3, 1
-    a, b, y = matrices(1, m, k, False, "float32"), matrices(1, k, n, False, "float32"), poisoned(m, n)
+    a, b, y = (
+        matrices(1, m, k, False, "float32"),
+        matrices(1, k, n, False, "float32"),
+        poisoned(m, n),
+    )
     with toolchain.simulated():
         kernel = gemm_tile.gemm("small", False, False, False)
         toolchain.launch(kernel, 9, y, a, b, None, m, n, k, k, 1, 0, 0, 0, 0)
@@ -77,7 +81,9 @@ def test_the_end_of_a_product(bias: str, activation: str) -> None:
     np.testing.assert_allclose(y, ENDS[activation](want), rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("bias, activation", [("none", "none"), ("column", "relu"), ("row", "none")])
+@pytest.mark.parametrize(
+    "bias, activation", [("none", "none"), ("column", "relu"), ("row", "none")]
+)
 def test_parts_of_the_depth_are_added_in_their_order(bias: str, activation: str) -> None:
     """Batch of 2 x 1 matrices on the left and 1 on the right, the depth in three parts."""
     count, m, n, k, part = 2, 5, 6, 70, 32
@@ -88,7 +94,7 @@ def test_parts_of_the_depth_are_added_in_their_order(bias: str, activation: str)
         kernel = gemm_tile.gemm("small", False, True, False)
         toolchain.launch(kernel, (count, 3), parts, a, b, None, m, n, k, part, 1, m * k, 0, 0, 0)
         add = gemm_split.add(bias, activation)
-        toolchain.launch(add, (1, 1), y, parts, c, m * n, 3, n, count)
+        toolchain.launch(add, (1, 1), y, parts, c, m * n, 3, n, m, count)
     want = product(a, b, False, True)
     want = want + (c[:, None] if bias == "row" else c if bias == "column" else 0)
     np.testing.assert_allclose(y, ENDS[activation](want), rtol=0, atol=2e-5)

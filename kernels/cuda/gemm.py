@@ -8,13 +8,13 @@
 
 The ladder, by what limits it:
 
-    `naive`      a thread for each number of y. Two numbers from memory for each product: 8 bytes for
-                 2 operations, and a device does 20 operations in the time of a byte.
+    `naive`      a thread for each number of y. Two numbers from memory for each product: 8 bytes
+                 for 2 operations, and a device does 20 operations in the time of a byte.
     `tiled`      a block for 16 x 16 numbers of y; 16 x 16 of a and of b are read into shared memory
                  once and used 16 times. Now shared memory is the limit: two loads for each product.
     `register`   a thread for 4 x 4 numbers of y, which lie 16 apart (neighbouring threads read
                  neighbouring numbers): 8 loads for 16 products. float64 and integers use this.
-    gemm_tile.gemm   8 x 8 a thread, loads of 128 bits, copies under way while it multiplies: float32.
+    gemm_tile.gemm   8 x 8 a thread, loads of 128 bits, copies while it multiplies: float32.
 
 Addresses are 64-bit, sizes 32-bit: a matrix has fewer than 2^31 rows and columns. Sums run over the
 depth in its order in all of them, in the operands' own type; integers wrap.

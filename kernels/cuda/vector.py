@@ -12,7 +12,7 @@ one by one that is an instruction for every four products, and the units that co
 one that loads: 33 % of what is issued is FFMA. Four at a time it is 4 instructions, and 90 %.
 
 The copies are `cp.async` of sm_80: from memory to shared memory past the registers. So a tile is on
-its way while the one before is multiplied, and holds no register of a kernel that has none to spare.
+its way while the one before is multiplied, and holds no register of a kernel that has none over.
 
 x + at stays a pointer of 64 bits through a loop; an int32 j then costs one instruction, not four.
 

@@ -1,0 +1,180 @@
+"""Convolution on the CUDA backend."""
+
+from __future__ import annotations
+
+from array import array
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from ..kernels.cuda import conv, conv_weight, depthwise, gemm_split
+from ..kernels.cuda.divide import divisor
+from . import cuda_conv_plans as plans
+from .cuda_cuts import MULTIPROCESSORS, up
+from .cuda_matmul import ACTIVATIONS
+from .cuda_runtime import empty, from_host, launch, set_recorder
+from .defaults.conv import ConvDefaults
+from .precision import tile_kind
+from .tier1 import Buffer, Pairs, Shape, window_count
+
+MOST = 65535  # blocks of a grid along y and z
+LIMIT = 1 << 31
+
+
+@lru_cache(1024)
+def device_table(numbers: tuple[int, ...]) -> Any:
+    """A table in the device's memory, kept: a shape's is the same in each step.
+
+    Made at once also while a recorder writes launches down: it is no part of what they do.
+    """
+    recorder = set_recorder(None)
+    try:
+        return from_host(memoryview(array("i", numbers or (0,))), (max(1, len(numbers)),), "int32")
+    finally:
+        set_recorder(recorder)
+
+
+def run(
+    plan: plans.Pass, y: Buffer, x: Buffer, w: Buffer, b: Buffer | None, activation: str
+) -> None:
+    """All launches of a forward pass or of a gradient for x."""
+    whole = plan.parts == 1
+    target = y if whole else empty((plan.parts, y.size), "float32")
+    bias, act = (b is not None, activation) if whole else (False, "none")
+    for image in plan.images:
+        table = device_table(image.table)
+        groups, depth, rows = image.packed
+        packed = empty((groups * depth * rows,), "float32")
+        grid = up(depth, 32), up(rows, 32), groups
+        sizes = image.head[0], len(image.offsets), rows, depth, plan.w_row, plan.w_group
+        launch(conv.pack(), grid, packed, w, device_table(image.offsets), *sizes)
+        kernel = conv.conv(image.size, image.wide, bias, act)
+        launch(kernel, image.grid, target, packed, x, b, table, *image.head, *image.tail)
+    if not whole:
+        line = prod(y.shape[2:])
+        add = gemm_split.add("none" if b is None else "row", activation)
+        grid = up(y.size, gemm_split.BLOCK), 1
+        launch(add, grid, y, target, b, y.size, plan.parts, line, y.shape[1], 1)
+
+
+def two_axes(shape: Shape) -> Shape:
+    """(N, C, L) as (N, C, 1, L)."""
+    return tuple(shape) if len(shape) == 4 else (*shape[:2], 1, shape[2])
+
+
+def widened(stride: Shape, padding: Pairs, dilation: Shape) -> tuple[Shape, Pairs, Shape]:
+    """The geometry of one spatial axis as that of two."""
+    if len(stride) == 2:
+        return tuple(stride), tuple(padding), tuple(dilation)
+    return (1, *stride), ((0, 0), *padding), (1, *dilation)
+
+
+class CudaConv(ConvDefaults):
+    """Overrides of the convolutions with one or two spatial axes, in float32."""
+
+    def conv(
+        self,
+        x: Buffer,
+        w: Buffer,
+        b: Buffer | None,
+        stride: Shape,
+        padding: Pairs,
+        dilation: Shape,
+        groups: int,
+        activation: str | None = None,
+        out: Buffer = None,
+    ) -> Buffer:
+        fused = activation in ACTIVATIONS
+        if not self._fits(x, w, x.shape) or not fused:
+            return super().conv(x, w, b, stride, padding, dilation, groups, activation, out)
+        counts = tuple(map(window_count, x.shape[2:], w.shape[2:], stride, padding, dilation))
+        y = empty((x.shape[0], w.shape[0], *counts), "float32") if out is None else out
+        if y.size == 0:
+            return y
+        geometry, end = widened(stride, padding, dilation), ACTIVATIONS[activation]
+        shapes = two_axes(x.shape), two_axes(w.shape)
+        if groups == x.shape[1] > 1:
+            self._depthwise(y, x, w, b, geometry, end)
+        else:
+            run(plans.forward_plan(*shapes, *geometry, groups, tile_kind()), y, x, w, b, end)
+        return y
+
+    def conv_input_grad(
+        self,
+        g: Buffer,
+        w: Buffer,
+        x_shape: Shape,
+        stride: Shape,
+        padding: Pairs,
+        dilation: Shape,
+        groups: int,
+        out: Buffer = None,
+    ) -> Buffer:
+        if not self._fits(g, w, x_shape):
+            return super().conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, out)
+        gx = empty(x_shape, "float32") if out is None else out
+        geometry = widened(stride, padding, dilation)
+        shapes = two_axes(g.shape), two_axes(w.shape), two_axes(x_shape)
+        if groups == x_shape[1] > 1:
+            sizes = plans.depthwise_plan(shapes[2], shapes[0], shapes[1][2:], *geometry)
+            planes, area = x_shape[0] * x_shape[1], prod(x_shape[2:])
+            grid = up(area, depthwise.BLOCK), min(planes, MOST)
+            given = planes, x_shape[1], g.shape[1] // x_shape[1], *sizes
+            launch(depthwise.input_grad(), grid, gx, g, w, *given, *divisor(shapes[2][3]))
+        else:
+            plan = plans.input_plan(*shapes, *geometry, groups, tile_kind())
+            run(plan, gx, g, w, None, "none")
+        return gx
+
+    def conv_weight_grad(
+        self,
+        x: Buffer,
+        g: Buffer,
+        w_shape: Shape,
+        stride: Shape,
+        padding: Pairs,
+        dilation: Shape,
+        groups: int,
+        out: Buffer = None,
+    ) -> Buffer:
+        if prod(w_shape) == 0 or not self._fits(x, g, g.shape):
+            return super().conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups, out)
+        gw = empty(w_shape, "float32") if out is None else out
+        geometry = widened(stride, padding, dilation)
+        shapes = two_axes(x.shape), two_axes(g.shape), two_axes(w_shape)
+        if groups == x.shape[1] > 1:
+            sizes = plans.depthwise_plan(shapes[0], shapes[1], shapes[2][2:], *geometry)
+            each = up(x.shape[0], up(2 * MULTIPROCESSORS, gw.size))
+            parts = up(x.shape[0], each)
+            target = gw if parts == 1 else empty((parts, gw.size), "float32")
+            given = x.shape[0], each, g.shape[1], g.shape[1] // x.shape[1], *sizes
+            launch(
+                depthwise.weight_grad(), (gw.size, parts), target, x, g, *given,
+                *divisor(shapes[1][3]),
+            )  # fmt: skip
+        else:
+            plan = plans.weight_plan(*shapes, *geometry, groups, tile_kind())
+            parts = plan.grid[1]
+            target = gw if parts == 1 else empty((parts, gw.size), "float32")
+            kernel = conv_weight.conv_weight(plan.size, plan.wide)
+            launch(kernel, plan.grid, target, g, x, device_table(plan.table), *plan.numbers)
+        if parts > 1:
+            grid = up(gw.size, gemm_split.BLOCK), 1
+            launch(gemm_split.add(), grid, gw, target, None, gw.size, parts, 1, 1, 1)
+        return gw
+
+    def _depthwise(
+        self, y: Buffer, x: Buffer, w: Buffer, b: Buffer | None, geometry: Any, end: str
+    ) -> None:
+        shapes = two_axes(x.shape), two_axes(y.shape), two_axes(w.shape)
+        sizes = plans.depthwise_plan(shapes[0], shapes[1], shapes[2][2:], *geometry)
+        planes, area = y.shape[0] * y.shape[1], prod(y.shape[2:])
+        grid = up(area, depthwise.BLOCK), min(planes, MOST)
+        given = planes, y.shape[1], y.shape[1] // x.shape[1], *sizes, *divisor(shapes[1][3])
+        launch(depthwise.forward(b is not None, end), grid, y, x, w, b, *given)
+
+    def _fits(self, x: Buffer, w: Buffer, shape: Shape) -> bool:
+        """Whether the kernels take it: two axes at most, float32, an image below 2^31 numbers."""
+        if self.dtype(x) != "float32" or len(x.shape) > 4 or x.size * w.size * prod(shape) == 0:
+            return False
+        return max(prod(x.shape[1:]), prod(shape[1:]), x.size // x.shape[1]) < LIMIT

@@ -1,0 +1,139 @@
+"""Products of the CUDA backend: which kernel a product is for, and how it is cut into blocks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+from ..kernels.cuda import gemm, gemm_split, gemm_tile
+from .cuda_cuts import part_for, tile_for, up
+from .cuda_runtime import empty, launch
+from .defaults.layout import row_major
+from .defaults.linear import LinearDefaults
+from .precision import tile_kind
+from .tier1 import Buffer, Shape
+
+ACTIVATIONS = {None: "none", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "gelu": "gelu"}
+
+
+class Batch(NamedTuple):
+    """The leading axes of a product, and where matrices begin: see gemm_tile.gemm."""
+
+    shape: Shape
+    inner: int
+    steps: tuple[int, int, int, int]
+
+
+@lru_cache(1024)
+def batch_plan(a: Shape, b: Shape) -> Batch | None:
+    """How matrices of the operands meet; None if that takes more than two steps for each."""
+    longest = max(len(a), len(b)) - 2
+    lead = [(1,) * (longest + 2 - len(s)) + s for s in (a, b)]
+    shape = tuple(max(p, q) if p and q else 0 for p, q in zip(lead[0][:-2], lead[1][:-2]))
+    strides = [[0 if n == 1 else s for n, s in zip(own, row_major(own))] for own in lead]
+    axes: list[tuple[int, int, int]] = []  # (size, step of a, step of b), merged where they can be
+    for n, p, q in zip(shape, *strides):
+        if n == 1:
+            continue
+        if axes and (axes[-1][1], axes[-1][2]) == (n * p, n * q):
+            axes[-1] = axes[-1][0] * n, p, q
+        else:
+            axes.append((n, p, q))
+    if len(axes) > 2:
+        return None
+    (_, p, q), (inner, r, s) = [(1, 0, 0)] * (2 - len(axes)) + axes
+    return Batch(shape, inner, (p, r, q, s))
+
+
+def product(
+    y: Buffer,
+    a: Buffer,
+    b: Buffer,
+    sizes: tuple[int, int, int],
+    flags: tuple[bool, bool],
+    batch: Batch,
+    bias: Buffer = None,
+    end: tuple[str, str] = ("none", "none"),
+) -> None:
+    """y = activation(a b + bias) in float32; end: where the bias lies, and the activation."""
+    (m, n, k), matrices = sizes, prod(batch.shape)
+    size = tile_for(m, n, matrices, tile_kind())
+    tile = gemm_tile.ALL_WAYS[size].tile
+    tiles = up(m, tile.rows) * up(n, tile.cols) * matrices
+    part = part_for(tiles, k, tile.depth)
+    parts = up(k, part)
+    lines = [n, *batch.steps, *([m] if flags[0] else [])]
+    at = [x.address for x in (y, a, b)]  # of 16 bytes, unless it is a view
+    wide = all(x % 4 == 0 for x in lines) and all(x % 16 == 0 for x in at)
+    kernel = gemm_tile.gemm(size, *flags, wide, *(end if parts == 1 else ("none", "none")))
+    target = y if parts == 1 else empty((matrices, parts, m, n), "float32")
+    launch(kernel, (tiles, parts), target, a, b, bias, m, n, k, part, batch.inner, *batch.steps)
+    if parts > 1:
+        grid = up(m * n, gemm_split.BLOCK), min(matrices, 65535)
+        launch(gemm_split.add(*end), grid, y, target, bias, m * n, parts, n, m, matrices)
+
+
+class CudaMatmul(LinearDefaults):
+    """Tier 1's product, and the affine layer in one call."""
+
+    def matmul(
+        self,
+        a: Buffer,
+        b: Buffer,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        out: Buffer = None,
+    ) -> Buffer:
+        dtype = self.dtype(a)
+        (m, k), n = a.shape[-2:], b.shape[-2 if transpose_b else -1]
+        if transpose_a:
+            m, k = k, m
+        batch = batch_plan(tuple(a.shape), tuple(b.shape))
+        if batch is None:
+            return self._expanded(a, b, transpose_a, transpose_b, out)
+        y = empty((*batch.shape, m, n), dtype) if out is None else out
+        if y.size == 0 or k == 0:
+            return self.full(y.shape, 0, dtype, y)
+        if len(b.shape) == 2 and not transpose_a:  # one matrix on the right: one product
+            m, batch = m * prod(batch.shape), Batch((), 1, (0, 0, 0, 0))
+        if dtype == "float32":
+            product(y, a, b, (m, n, k), (transpose_a, transpose_b), batch)
+            return y
+        kernel = gemm.register(dtype, transpose_a, transpose_b)
+        grid = up(n, gemm.TALL) * prod(batch.shape), up(m, gemm.TALL)
+        launch(kernel, grid, y, a, b, m, n, k, batch.inner, *batch.steps)
+        return y
+
+    def linear(
+        self,
+        x: Buffer,
+        w: Buffer,
+        b: Buffer | None,
+        activation: str | None = None,
+        out: Buffer = None,
+    ) -> Buffer:
+        plain = b is None and activation is None
+        if plain or self.dtype(x) != "float32" or activation not in ACTIVATIONS or x.size == 0:
+            return super().linear(x, w, b, activation, out)
+        (m, k), n = x.shape, w.shape[0]
+        y = empty((m, n), "float32") if out is None else out
+        if n:
+            end = "none" if b is None else "column", ACTIVATIONS[activation]
+            batch = Batch((), 1, (0, 0, 0, 0))
+            product(y, x, w, (m, n, k), (False, True), batch, b, end)
+        return y
+
+    def _expanded(
+        self, a: Buffer, b: Buffer, transpose_a: bool, transpose_b: bool, out: Buffer
+    ) -> Buffer:
+        """The product with both operands' leading axes written out."""
+        axes = max(len(a.shape), len(b.shape)) - 2
+        lead = [(1,) * (axes + 2 - len(x.shape)) + tuple(x.shape) for x in (a, b)]
+        shape = tuple(map(max, lead[0][:-2], lead[1][:-2]))
+        whole = []
+        for x, own in zip((a, b), lead):
+            steps = [0 if n == 1 else s for n, s in zip(own, row_major(own))]
+            last = own[-2:]
+            whole.append(self.strided(x, (*shape, *last), (*steps[:-2], last[1], 1), 0))
+        return self.matmul(*whole, transpose_a, transpose_b, out)
