@@ -10,6 +10,7 @@ from __future__ import annotations
 from . import cuda_runtime as runtime
 from .base import Backend
 from .cuda_conv import CudaConv
+from .cuda_dlpack import CudaInterchange
 from .cuda_elementwise import CudaElementwise, CudaFused
 from .cuda_graph import CudaGraphs
 from .cuda_index import CudaIndex
@@ -28,6 +29,7 @@ from .tier1 import Buffer, Shape
 
 class CudaBackend(
     CudaGraphs,
+    CudaInterchange,
     CudaElementwise,
     CudaFused,
     CudaReduce,

@@ -8,7 +8,7 @@ from ..kernels.cuda import index, sort, toolchain
 from ..kernels.cuda.divide import divisor
 from .cuda_layout import fill
 from .cuda_plans import cut, few_enough
-from .cuda_runtime import empty, launch
+from .cuda_runtime import empty, launch, recorder
 from .tier1 import Buffer, Tier1
 
 NOWHERE = 1 << 62
@@ -33,11 +33,11 @@ def check(backend: Tier1, indices: Any, low: int, high: int, skip: int = NO_SKIP
     word = fill(empty((1,), "int64"), NOWHERE)
     blocks, block = cut(indices.size)
     launch(index.check(), blocks, word, indices, indices.size, low, high, skip, block=block)
-    recorder = getattr(toolchain, "recorder", None)
-    if recorder is None:
+    recorded = recorder()
+    if recorded is None:
         raise_if_bad(backend, word, indices, low, high)
     else:
-        recorder.check(word, indices, low, high)
+        recorded.check(word, indices, low, high)
 
 
 def argsort(x: Any, outer: int, length: int, inner: int, descending: bool, out: Any) -> Any:

@@ -118,6 +118,9 @@ def on_gpu(other: Any) -> bool:
 
 def _from_gpu(other: Any, copy: bool | None, backend: Any) -> Tensor:
     engine: Backend = _tensor.as_backend("cuda")
+    if isinstance(other, _tensor.Tensor):
+        mine = other if copy is False else other.clone()
+        return mine if backend is None else mine.to(backend=backend)
     try:
         buffer = engine.borrow(other)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
