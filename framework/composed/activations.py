@@ -41,7 +41,7 @@ SELU_SCALE = 1.0507009873554805
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0); the gradient at 0 is 0, as D3 says. Nair & Hinton 2010.
+    """max(x, 0); the gradient at 0 is 0, as D3 says. x of any shape. Nair & Hinton 2010.
 
     A unit that is below 0 for all inputs learns no more. A large learning rate brings that about;
     D3 says that it mitigates it, which is backwards. Decks: D0, D1, D2, D3, D4.
@@ -93,7 +93,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x for x > 0, else negative_slope x, which is also the slope at 0.
 
-    Maas et al. 2013. Decks: D0, which writes max(x, 0.1 x): negative_slope=0.1.
+    x of any shape. Maas et al. 2013. Decks: D0, which writes max(x, 0.1 x): negative_slope=0.1.
     """
     x = float_tensor("leaky_relu", input)
     return select(x > 0, x, x * negative_slope)
@@ -142,7 +142,9 @@ def rrelu(
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x for x > 0, else alpha (e^x - 1); the slope at 0 is alpha. Clevert et al. 2016.
+    """x for x > 0, else alpha (e^x - 1); the slope at 0 is alpha.
+
+    x of any shape. Clevert et al. 2016.
 
     Decks: D0.
     """
@@ -183,8 +185,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 def hard_threshold(input: Tensor, threshold: float = 0.0) -> Tensor:
     """1 where x >= threshold, else 0: the perceptron's activation.
 
-    It is flat on both sides, so the gradient is 0 everywhere and nothing is learned through it.
-    Rosenblatt 1958. Decks: D4.
+    It is flat on both sides, so the gradient is 0 everywhere and nothing is learned through it. x
+    of any shape. Rosenblatt 1958. Decks: D4.
     """
     x = float_tensor("hard_threshold", input)
     zero = e.SIGN(x) * 0.0  # keeps the graph, whose gradient is 0, and nan

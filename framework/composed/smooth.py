@@ -66,7 +66,9 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Dugas et al. 2001.
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
+
+    x of any shape. Dugas et al. 2001.
 
     Decks: D0.
     """

@@ -218,7 +218,9 @@ def max_unpool2d(
     padding: Any = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
-    """The maxima of max_pool2d back at their positions, zeros elsewhere. Zeiler & Fergus 2014.
+    """The maxima of max_pool2d back at their positions, zeros elsewhere.
+
+    Maxima and indices (N, C, H, W). Zeiler & Fergus 2014.
 
     The size is (H - 1) stride - 2 padding + kernel, unless `output_size` says otherwise; of equal
     positions the last one counts. Decks: D1 (deconvolution views).

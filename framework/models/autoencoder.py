@@ -64,7 +64,7 @@ def dense_autoencoder(
     deep. activation: of each layer, the code included ("relu", "tanh", "sigmoid", or "identity":
     with squared error that finds the subspace of the first principal components, Baldi & Hornik
     1989); output: of the last layer. `encoder[i]` and `decoder[-1 - i]` belong together (`stage`).
-    Decks: D0, D3, D4.
+    Takes (N, sizes[0]). Decks: D0, D3, D4.
     """
     if len(sizes) < 2:
         raise fail(
@@ -94,6 +94,7 @@ def stage(model: Autoencoder, i: int) -> Autoencoder:
 def masking(p: float = 0.3) -> Corruption:
     """Noise that sets each number to 0 with probability p (D0 keeps it with P = 1 - p).
 
+    x of any shape.
     Source: Vincent et al., "Extracting and composing robust features with denoising autoencoders",
     2008. Decks: D0, D3, D4.
     """
@@ -102,7 +103,10 @@ def masking(p: float = 0.3) -> Corruption:
 
 
 def gaussian_noise(sigma: float = 0.3) -> Corruption:
-    """Noise x + w with w ~ N(0, sigma^2). Source: Vincent et al. 2008. Decks: D0."""
+    """Noise x + w with w ~ N(0, sigma^2).
+
+    x of any shape. Source: Vincent et al. 2008. Decks: D0.
+    """
     real("gaussian_noise", "sigma", sigma)
     return lambda x: x + randn_like(x) * sigma
 
@@ -110,7 +114,7 @@ def gaussian_noise(sigma: float = 0.3) -> Corruption:
 def sparse(strength: float = 0.01) -> Penalty:
     """strength * sum |h|: the L1 norm of the code (`activity_penalty`).
 
-    Glorot, Bordes & Bengio 2011. Decks: D0, D4.
+    h (N, units). Glorot, Bordes & Bengio 2011. Decks: D0, D4.
     """
     return lambda h, x: activity_penalty(h, strength)
 
@@ -135,7 +139,7 @@ def sparse_kl(rho: float = 0.05, strength: float = 1.0) -> Penalty:
 def contractive(strength: float = 0.1, samples: int | None = None) -> Penalty:
     """strength * |dh / dx|_F^2, the encoder's Jacobian (`contractive_penalty`).
 
-    Rifai et al. 2011. Decks: D0, D4.
+    h (N, units), x (N, features). Rifai et al. 2011. Decks: D0, D4.
     """
     return lambda h, x: contractive_penalty(h, x, strength, samples=samples)
 

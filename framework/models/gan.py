@@ -117,10 +117,11 @@ def gan_step(
 ) -> Step:
     """A function (x) -> losses (2,) of discriminator and generator that trains both once.
 
-    Goodfellow et al. 2014, algorithm 1: k = discriminator_steps updates of D, each on its share of
-    x and as many generated examples, then one of G. form as in `gan_generator_loss`:
-    "non_saturating", or the "minimax" that D4 states. x holds k mini-batches. For `each_batch`.
-    Decks: D4, whose step of D has one sum inside the other: a slip, they stand side by side.
+    x (N, ...), as the generator draws them. Goodfellow et al. 2014, algorithm 1: k =
+    discriminator_steps updates of D, each on its share of x and as many generated examples, then
+    one of G. form as in `gan_generator_loss`: "non_saturating", or the "minimax" that D4 states. x
+    holds k mini-batches. For `each_batch`. Decks: D4, whose step of D has one sum inside the other:
+    a slip, they stand side by side.
     """
     k = whole("gan_step", "discriminator_steps", discriminator_steps)
     choice("gan_step", "form", form, ("non_saturating", "minimax"))

@@ -49,7 +49,7 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """max(x, 0), with derivative 0 at 0, as D3 says. Nair & Hinton 2010.
+    """max(x, 0), with derivative 0 at 0, as D3 says. x of any shape. Nair & Hinton 2010.
 
     Large learning rates make units that stay at 0; D3 says that they mitigate it, which is
     backwards. Decks: D0, D1, D2, D3, D4.
@@ -77,7 +77,7 @@ class SiLU(_Inplace):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope * x. Maas et al. 2013.
+    """x where x > 0, else negative_slope * x. x of any shape. Maas et al. 2013.
 
     Decks: D0, whose slope is 0.1; PyTorch's, the default, is 0.01.
     """
@@ -97,7 +97,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha (e^x - 1). Clevert et al. 2016. Decks: D0."""
+    """x where x > 0, else alpha (e^x - 1). x of any shape. Clevert et al. 2016. Decks: D0."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class ELU(Module):
 class Softplus(Module):
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
 
-    Dugas et al. 2001. Decks: D0.
+    x of any shape. Dugas et al. 2001. Decks: D0.
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -178,8 +178,8 @@ class Hardtanh(Module):
 class Softmax(Module):
     """e^(x_i) / sum_j e^(x_j) along `dim`, with the maximum taken out first.
 
-    A classifier trained with CrossEntropyLoss has none: the loss takes logits. Bridle 1990.
-    Decks: D2, D3, D4.
+    A classifier trained with CrossEntropyLoss has none: the loss takes logits. x of any shape.
+    Bridle 1990. Decks: D2, D3, D4.
     """
 
     def __init__(self, dim: int) -> None:

@@ -142,7 +142,9 @@ class RReLU(Stateless):
 
 
 class HardThreshold(Stateless):
-    """1 where x >= threshold, else 0, with gradient 0: the perceptron's. Rosenblatt 1958.
+    """1 where x >= threshold, else 0, with gradient 0: the perceptron's.
+
+    x of any shape. Rosenblatt 1958.
 
     Decks: D4.
     """

@@ -17,7 +17,7 @@ from .parameter import Parameter
 class Identity(Module):
     """y = x, whatever the arguments: the linear activation.
 
-    Source: Widrow & Hoff 1960. Decks: D0, D4.
+    x of any shape. Source: Widrow & Hoff 1960. Decks: D0, D4.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -190,7 +190,8 @@ class CosineEmbeddingLoss(_MarginLoss):
 class ContrastiveLoss(_MarginLoss):
     """d^2 / 2 where t = 1, else max(0, margin - d)^2 / 2, for siamese networks.
 
-    Hadsell, Chopra & LeCun 2006; called as loss(input1, input2, target). Decks: D3, D4.
+    Inputs (N, D), t (N,). Hadsell, Chopra & LeCun 2006; called as loss(input1, input2, target).
+    Decks: D3, D4.
     """
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:

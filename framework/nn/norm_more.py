@@ -245,8 +245,8 @@ class InstanceNorm3d(_InstanceNorm):
 class LocalResponseNorm(Stateless):
     """y = x / (k + alpha / size (sum of x^2 over `size` channels around each))^beta.
 
-    AlexNet's is LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2). Krizhevsky et al. 2012.
-    Decks: D2.
+    AlexNet's is LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2). x (N, C, ...) keeps its shape.
+    Krizhevsky et al. 2012. Decks: D2.
     """
 
     size: int

@@ -175,7 +175,7 @@ class MaxUnpool1d(_MaxUnpool):
 class MaxUnpool2d(_MaxUnpool):
     """MaxPool2d(return_indices=True) undone, for deconvolution views; unpool(maxima, indices).
 
-    Zeiler & Fergus 2014, section 2.1. Decks: D1.
+    Maxima and indices (N, C, H, W). Zeiler & Fergus 2014, section 2.1. Decks: D1.
     """
 
 

@@ -239,7 +239,10 @@ def digamma(input: Tensor) -> Tensor:
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + e^-x). Source: Rumelhart, Hinton & Williams 1986. Decks: D0, D1, D2, D3, D4."""
+    """1 / (1 + e^-x).
+
+    x of any shape. Source: Rumelhart, Hinton & Williams 1986. Decks: D0, D1, D2, D3, D4.
+    """
     return e.SIGMOID(input)
 
 

@@ -179,7 +179,7 @@ def _axis_and_float(op: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """exp(x_i) / sum_j exp(x_j) along `dim`, with the maximum taken out first.
 
-    Nothing overflows so. Bridle 1990. Decks: D2, D3 (the maximum, too), D4.
+    Nothing overflows so. x of any shape. Bridle 1990. Decks: D2, D3 (the maximum, too), D4.
     """
     x, axis = _axis_and_float("softmax", input, dim, dtype)
     return apply(Softmax(axis), x) if x.shape else EXP(x * 0.0)
