@@ -21,7 +21,7 @@ from .defaults.layout import row_major
 from .tier1 import Shape
 
 PLANS = 4096  # remembered of each kind
-NARROW = 4  # an axis shorter than this is not worth tiles
+NARROW, AREA = 4, 512  # an axis, and a transpose, that are not worth tiles if they are smaller
 MOST = 2**31 - 1  # elements that a kernel counts
 
 
@@ -70,7 +70,7 @@ def chain_plan(
     shapes: tuple[Shape, ...],
 ) -> Walk:
     """How a chain over inputs of `shapes`, which broadcast to `shape`, is launched."""
-    n = few_enough(prod(shape), "an elementwise result")
+    n = prod(shape)
     axes = merged_axes(shape, shapes)
     sizes, rank = [size for size, _ in axes], len(axes)
     modes, strides = [], []
@@ -89,7 +89,7 @@ def chain_plan(
         sizes[-1] % EACH == 0
         and all(not s[-1] or all(step % EACH == 0 for step in s[:-1]) for s in strides)
     )
-    chain = Chain(dtypes, tuple(modes), steps, results, numbers, rank, wide)
+    chain = Chain(dtypes, tuple(modes), steps, results, numbers, rank, wide, n > MOST)
     kernel = elementwise.kernel(chain)
     rest = divisors(sizes[1:]) + tuple(step for s in strides for step in s if step)
     return Walk(kernel, n, -(-n // EACH), rest)
@@ -132,12 +132,12 @@ def copy_plan(
     dst and src are strides in elements; None for an array that lies in memory as it is read.
     aligned: both offsets are multiples of four.
     """
-    n = few_enough(prod(shape), "a copy")
+    n = prod(shape)
     strides = [tuple(row_major(shape)) if s is None else s for s in (dst, src)]
     axes = sorted(merged(shape, *strides), key=lambda axis: -abs(axis[1]))
     to = [axis for axis in axes if axis[1] == 1]
     of = [axis for axis in axes if axis[2] == 1]
-    if to and of and to[0] is not of[0] and min(to[0][0], of[0][0]) >= NARROW:
+    if to and of and to[0] is not of[0] and worth_tiles(to[0][0], of[0][0]):
         others = [axis for axis in axes if axis is not to[0] and axis is not of[0]]
         return tiled(dtype, others, of[0], to[0])
     last = (to or of or axes)[-1]
@@ -145,10 +145,16 @@ def copy_plan(
     axes.append(last)
     wide = aligned and last[0] % EACH == 0 and last[1:] == (1, 1)
     wide = wide and not any(step % EACH for axis in axes[:-1] for step in axis[1:])
+    long = n > MOST or any(abs(step) > MOST for axis in axes for step in axis[1:])
     rest = walk_numbers(axes)
-    kernel = layout.walk(dtype, len(axes), wide)
+    kernel = layout.walk(dtype, len(axes), wide, long)
     blocks, block = cut(-(-n // EACH))
     return Copy(kernel, blocks, block, (n,), rest)
+
+
+def worth_tiles(width: int, height: int) -> bool:
+    """Whether a transpose of planes of this size reads and writes less by tiles."""
+    return min(width, height) >= NARROW and width * height >= AREA
 
 
 def walk_numbers(axes: list[tuple[int, ...]]) -> tuple[int, ...]:
@@ -166,6 +172,5 @@ def tiled(
     count = few_enough(prod(axis[0] for axis in others) * down * across, "a transpose")
     numbers = (height, width, across, *divisor(across), down, *divisor(down), tall[1], wide[2])
     rest = walk_numbers(others) if others else ()
-    rows = max(1, threads(layout.TILE * layout.ROWS, layout.TILE * layout.ROWS) // layout.TILE)
     kernel = layout.tiles(dtype, len(others))
-    return Copy(kernel, count, (layout.TILE, rows, 1), (), (*numbers, *rest))
+    return Copy(kernel, count, (layout.TILE, layout.ROWS, 1), (), (*numbers, *rest))

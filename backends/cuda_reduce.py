@@ -81,7 +81,6 @@ def reduction_plan(
     name: str, dtype: str, shape: Shape, axes: Shape, _: bool
 ) -> tuple[Shape, list[Fold]]:
     """The shape that is left, and one fold after the other, the innermost reduced axes first."""
-    few_enough(prod(shape), "a reduction")
     groups: list[tuple[int, bool]] = []  # neighbouring axes that are all reduced, or all kept
     for axis, n in enumerate(shape):
         if n == 1:

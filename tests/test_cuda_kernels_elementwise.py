@@ -82,14 +82,17 @@ ADD = Step("binary", "add", (0, 1), "float32", "float32")
 
 @pytest.mark.parametrize("shape, other", [((3, 8), (8,)), ((5, 7), (7,)), ((2, 3, 5), (3, 1))])
 @pytest.mark.parametrize("wide", [False, True])
-def test_operands_repeat_along_axes(shape: tuple[int, ...], other: Any, wide: bool) -> None:
+@pytest.mark.parametrize("long", [False, True])
+def test_operands_repeat_along_axes(
+    shape: tuple[int, ...], other: Any, wide: bool, long: bool
+) -> None:
     if wide and shape[-1] % 4:
         return
     x, b = RNG.standard_normal(shape).astype("f4"), RNG.standard_normal(other).astype("f4")
     y = np.full(shape, np.nan, "f4")
     rank = len(shape)
     mode = 0b10  # along the columns, or along the middle axis
-    chain = Chain(("float32", "float32"), (FULL, mode), (ADD,), (2,), (), rank, wide)
+    chain = Chain(("float32", "float32"), (FULL, mode), (ADD,), (2,), (), rank, wide, long)
     numbers = [n for size in shape[1:] for n in (*divisor(size), size)]
     run(chain, x.size, [y], x, b, *numbers, 1)
     np.testing.assert_array_equal(y, x + b)

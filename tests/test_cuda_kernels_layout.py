@@ -57,8 +57,8 @@ def test_fills_end_where_they_should(dtype: str) -> None:
         (lambda x: np.broadcast_to(x[:, :1], x.shape), "copy_wide3"),
         (lambda x: x[:, 0, 0], "copy_wide2"),
         (lambda x: x[..., 3], "copy_walk1"),
-        (lambda x: x.transpose(0, 3, 1, 2), "copy_tiles1"),
-        (lambda x: x.transpose(3, 2, 1, 0), "copy_tiles2"),
+        (lambda x: x.transpose(0, 3, 1, 2), "copy_walk3"),
+        (lambda x: x.transpose(3, 2, 1, 0), "copy_walk4"),
     ],
 )
 def test_reads_by_any_strides(view: Any, kernel: str) -> None:
@@ -82,11 +82,30 @@ def test_writes_by_any_strides() -> None:
         np.testing.assert_array_equal(dst, expected)
 
 
-def test_tiles_have_ragged_edges() -> None:
-    x = RNG.standard_normal((2, 37, 33)).astype("f4")
-    y = np.full((2, 33, 37), np.nan, "f4")
-    assert copied(y, x, y.shape, None, (37 * 33, 1, 33)).startswith("copy_tiles1")
-    np.testing.assert_array_equal(y, x.transpose(0, 2, 1))
+@pytest.mark.parametrize(
+    "shape, axes, kernel",
+    [
+        ((37, 33), (1, 0), "copy_tiles0"),
+        ((2, 18, 34), (0, 2, 1), "copy_tiles1"),
+        ((34, 2, 2, 16), (3, 2, 1, 0), "copy_tiles2"),
+    ],
+)
+def test_tiles_have_ragged_edges(shape: Any, axes: Any, kernel: str) -> None:
+    x = RNG.standard_normal(shape).astype("f4")
+    view = x.transpose(axes)
+    y = np.full(view.shape, np.nan, "f4")
+    assert copied(y, x, y.shape, None, strides_of(view)) == f"{kernel}_float32"
+    np.testing.assert_array_equal(y, view)
+
+
+def test_copies_count_beyond_two_to_the_31() -> None:
+    plan = copy_plan("bool", (2, 3, 1 << 30), (3 << 31, 1 << 31, 1), None, True)
+    assert plan.kernel.name == "copy_wide2_long_bool"
+    x, y = np.arange(24, dtype="i4").reshape(2, 3, 4), np.zeros((4, 2, 3), "i4")
+    kernel = layout.walk("int32", 3, long=True)
+    sizes = [n for size in (2, 3) for n in (*divisor(size), size)]
+    launch(kernel, 1, 24, y, x, 0, 0, *sizes, 6, 3, 1, 1, 12, 4)
+    np.testing.assert_array_equal(y, x.transpose(2, 0, 1))
 
 
 # windows ------------------------------------------------------------------------------------------

@@ -59,7 +59,8 @@ class Chain(NamedTuple):
     """What a kernel is made from: dtypes and modes of the inputs, steps, registers to be stored.
 
     rank: of the merged axes. wide: four neighbours a thread, for which the last axis' size and all
-    strides of other axes have to be multiples of four (unless every mode is FULL or SINGLE).
+    strides of other axes have to be multiples of four (unless every mode is FULL or SINGLE). long:
+    for 2^31 numbers and more.
     """
 
     inputs: tuple[str, ...]
@@ -69,6 +70,7 @@ class Chain(NamedTuple):
     numbers: tuple[str, ...] = ()
     rank: int = 1
     wide: bool = True
+    long: bool = False
 
 
 def moving(chain: Chain) -> list[tuple[int, int]]:
@@ -124,14 +126,15 @@ class Writer:
         self.lines += ["    " * depth + line for line in lines]
 
     def write(self) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-        chain, arguments = self.chain, [("n", "int32")]
+        chain, index = self.chain, "int64" if self.chain.long else "int32"
+        arguments = [("n", index)]
         outs = [f"y{k}" for k in range(len(chain.results))]
         arguments += [(y, self.types[r] + "*") for y, r in zip(outs, chain.results, strict=True)]
         arguments += [(f"x{k}", t + "*") for k, t in enumerate(chain.inputs)]
         arguments += [(f"c{k}", NUMBER.get(t, "int64")) for k, t in enumerate(chain.numbers)]
         for axis in range(1, chain.rank):
-            arguments += [(f"m{axis}", "uint32"), (f"s{axis}", "uint32"), (f"d{axis}", "int32")]
-        arguments += [(f"t{k}_{axis}", "int32") for k, axis in moving(chain)]
+            arguments += [(f"m{axis}", "uint32"), (f"s{axis}", "uint32"), (f"d{axis}", index)]
+        arguments += [(f"t{k}_{axis}", index) for k, axis in moving(chain)]
         self.put(0, f"def kernel({', '.join(name for name, _ in arguments)}):")
         for k, mode in enumerate(chain.modes):
             if mode == SINGLE:
@@ -211,7 +214,9 @@ class Writer:
             place = rest
             if axis:
                 whole = f"q{axis}{u}"
-                self.put(depth, f"{whole} = quotient({rest}, m{axis}, s{axis})")
+                plain = f"{rest} // d{axis}"
+                divided = plain if chain.long else f"quotient({rest}, m{axis}, s{axis})"
+                self.put(depth, f"{whole} = {divided}")
                 place = f"({rest} - {whole} * d{axis})"
                 rest = whole
             users = [k for k in inputs if (k, axis) in strides]
@@ -278,6 +283,7 @@ def catalogue() -> Iterator[Kernel]:
     add = Step("binary", "add", (0, 1), "float32", "float32")
     bias = Chain(("float32", "float32"), (FULL, 0b10), (add,), (2,), (), 2)
     yield kernel(bias)
+    yield kernel(bias._replace(long=True))
     yield kernel(bias._replace(modes=(FULL, 0b010), rank=3, wide=False))
     scaled = Step("binary", "mul", (2, -1), "float32", "float32")
     chain = (add, scaled, Step("unary", "tanh", (3,), "float32", "float32"))

@@ -51,63 +51,65 @@ def fill(dtype: str) -> Kernel:
                 i += 1
 
     number = dtype if dtype in ("float32", "float64") else "int64"
-    return Kernel(f"fill_{dtype}", kernel, ("int32", dtype + "*", number), (BLOCK, 1, 1))
+    return Kernel(f"fill_{dtype}", kernel, ("int64", dtype + "*", number), (BLOCK, 1, 1))
 
 
-def axes_arguments(rank: int) -> tuple[list[str], list[str]]:
+def axes_arguments(rank: int, long: bool = False) -> tuple[list[str], list[str]]:
     """Names and types: magic, shift and size of axes 1, 2, ...; strides of dst, then of src."""
+    index = "int64" if long else "int32"
     names = [f"{letter}{axis}" for axis in range(1, rank) for letter in "msd"]
-    kinds = ["uint32", "uint32", "int32"] * (rank - 1)
+    kinds = ["uint32", "uint32", index] * (rank - 1)
     names += [f"{letter}{axis}" for letter in "ab" for axis in range(rank)]
-    return names, kinds + ["int64"] * (2 * rank)
+    return names, kinds + [index] * (2 * rank)
 
 
-def place(depth: int, rest: str, rank: int) -> list[str]:
-    """Lines that add to i and j, in dst and in src, what index `rest` over `rank` axes makes."""
+def place(depth: int, rest: str, rank: int, u: str = "", long: bool = False) -> list[str]:
+    """Lines that add to i<u> and j<u>, in dst and src, what index `rest` over the axes makes."""
     lines, pad = [], "    " * depth
     for axis in range(rank - 1, -1, -1):
         at = rest
         if axis:
-            lines.append(f"{pad}q{axis} = quotient({rest}, m{axis}, s{axis})")
-            at, rest = f"({rest} - q{axis} * d{axis})", f"q{axis}"
-        lines.append(f"{pad}p{axis} = {at}")
-        lines.append(f"{pad}i, j = i + p{axis} * a{axis}, j + p{axis} * b{axis}")
+            whole = f"{rest} // d{axis}" if long else f"quotient({rest}, m{axis}, s{axis})"
+            lines.append(f"{pad}q{axis}{u} = {whole}")
+            at, rest = f"({rest} - q{axis}{u} * d{axis})", f"q{axis}{u}"
+        lines.append(f"{pad}p{axis}{u} = {at}")
+        lines.append(f"{pad}i{u}, j{u} = i{u} + p{axis}{u} * a{axis}, j{u} + p{axis}{u} * b{axis}")
     return lines
 
 
 @cache
-def walk(dtype: str, rank: int, wide: bool = False) -> Kernel:
+def walk(dtype: str, rank: int, wide: bool = False, long: bool = False) -> Kernel:
     """Arguments: n, dst, src, to, of and `axes_arguments`; EACH numbers a thread.
 
     wide: the last axis has stride 1 in both; its size, all other strides, to and of are multiples
-    of four.
+    of four. long: for 2^31 numbers and more, or strides as large.
     """
-    names, kinds = axes_arguments(rank)
-    first, step = "cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x", "1"
+    names, kinds = axes_arguments(rank, long)
     if wide:
-        lines = [f"    t = {EACH} * ({first})", "    if t < n:"]
-    else:
-        first, step = (
-            f"{EACH} * cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x",
-            "cuda.blockDim.x",
-        )
         lines = [
-            f"    t = {first}",
-            f"    stop = min(n, t + {EACH} * {step})",
-            "    while t < stop:",
-        ]
-    lines += ["        i, j = to, of", *place(2, "t", rank)]
-    if wide:
-        lines += [
+            f"    t = {EACH} * (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x)",
+            "    if t < n:",
+            "        i, j = to, of",
+            *place(2, "t", rank, long=long),
             "        v0, v1, v2, v3 = load4(src, j)",
             "        store4(dst, i, v0, v1, v2, v3)",
         ]
-    else:
-        lines += ["        dst[i] = src[j]", f"        t += {step}"]
+    else:  # all places and loads before the first store, which might be to where a load is from
+        step = "cuda.blockDim.x"
+        lines = [f"    t = {EACH} * cuda.blockIdx.x * {step} + cuda.threadIdx.x"]
+        lines.append(f"    if t + {EACH - 1} * {step} < n:")
+        for u in map(str, range(EACH)):
+            lines.append(f"        t{u}, i{u}, j{u} = t + {u} * {step}, to, of")
+            lines += place(2, f"t{u}", rank, u, long)
+            lines.append(f"        v{u} = src[j{u}]")
+        lines += [f"        dst[i{u}] = v{u}" for u in range(EACH)]
+        lines += ["    else:", "        while t < n:", "            i, j = to, of"]
+        lines += [*place(3, "t", rank, long=long), "            dst[i] = src[j]"]
+        lines.append(f"            t += {step}")
     head = f"def kernel({', '.join(['n', 'dst', 'src', 'to', 'of', *names])}):"
-    label = f"copy_{'wide' if wide else 'walk'}{rank}_{dtype}"
+    label = f"copy_{'wide' if wide else 'walk'}{rank}_{'long_' if long else ''}{dtype}"
     function = compiled(label, "\n".join([head, *lines]) + "\n", dict(NAMES))
-    start = ("int32", dtype + "*", dtype + "*", "int64", "int64")
+    start = ("int64" if long else "int32", dtype + "*", dtype + "*", "int64", "int64")
     return Kernel(label, function, (*start, *kinds), (BLOCK, 1, 1))
 
 
@@ -130,20 +132,19 @@ def tiles(dtype: str, rank: int) -> Kernel:
         f"    left = {TILE} * (t - q * across)",
         "    t = quotient(q, dm, dsh)",
         f"    top = {TILE} * (q - t * down)",
-        "    i, j = to + top * step + left, of + left * stride + top",
+        "    i, j = to + top * step + left + c, of + left * stride + top + c",
         *place(1, "t", rank),
-        "    k = r",
-        f"    while k < {TILE}:",
-        "        if top + c < height and left + k < width:",
-        f"            tile[k * {TILE + 1} + c] = src[j + k * stride + c]",
-        "        k += cuda.blockDim.y",
-        "    cuda.syncthreads()",
-        "    k = r",
-        f"    while k < {TILE}:",
-        "        if top + k < height and left + c < width:",
-        f"            dst[i + k * step + c] = tile[c * {TILE + 1} + k]",
-        "        k += cuda.blockDim.y",
+        "    inside = top + c < height",
     ]
+    rows = range(0, TILE, ROWS)  # written out: all loads are under way before the first is stored
+    for k in rows:
+        read = f"src[j + (r + {k}) * stride] if inside and left + r + {k} < width else T(0)"
+        lines.append(f"    v{k} = {read}")
+    lines += [f"    tile[(r + {k}) * {TILE + 1} + c] = v{k}" for k in rows]
+    lines += ["    cuda.syncthreads()", "    inside = left + c < width"]
+    for k in rows:
+        lines.append(f"    if inside and top + r + {k} < height:")
+        lines.append(f"        dst[i + (r + {k}) * step] = tile[c * {TILE + 1} + r + {k}]")
     label = f"copy_tiles{rank}_{dtype}"
     head = f"def kernel({', '.join(arguments)}):"
     function = compiled(label, "\n".join([head, *lines]) + "\n", {**NAMES, "T": TYPES[dtype]})
@@ -160,6 +161,7 @@ def catalogue() -> Iterator[Kernel]:
         yield walk("float32", rank)
     yield walk("float64", 3)
     yield walk("float32", 2, wide=True)
+    yield walk("float32", 3, long=True)
     yield tiles("float32", 0)
     yield tiles("float32", 2)
     yield tiles("float64", 1)

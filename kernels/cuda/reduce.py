@@ -33,7 +33,7 @@ from .spec import TYPES, Kernel, cuda
 BLOCK = 256
 WIDTH, HEIGHT = 32, 8  # of a block of `columns`
 ROOM = WIDTH * HEIGHT
-SIZES = ("int32", "int32", "int32")
+SIZES = ("int64", "int64", "int64")
 
 
 def described(name: str, dtype: str) -> tuple[Any, Any, Any, Any, bool]:
@@ -73,7 +73,7 @@ def rows_lanes(name: str, dtype: str, lanes: int) -> Kernel:
             out[row] = y
 
     label = f"reduce_{name}_lanes{lanes}_{dtype}"
-    signature = (dtype + "*", dtype + "*", "int32", "int32")
+    signature = (dtype + "*", dtype + "*", "int64", "int64")
     return Kernel(label, kernel, signature, (BLOCK, 1, 1), narrow=narrow)
 
 
@@ -151,7 +151,7 @@ def columns(name: str, dtype: str) -> Kernel:
             out[place * inner + column] = y
 
     label = f"reduce_{name}_columns_{dtype}"
-    signature = (dtype + "*", dtype + "*", *SIZES, "int32", "int32")
+    signature = (dtype + "*", dtype + "*", *SIZES, "int64", "int64")
     return Kernel(label, kernel, signature, (WIDTH, HEIGHT, 1), narrow=narrow)
 
 
