@@ -45,6 +45,18 @@ INLINE void store_part_d(double *p, vd x, int64_t left) {
     else memcpy(p, &x, (size_t)left * 8);
 }
 
+/* x in lane number `lane`, 0 in all others. */
+INLINE vf alone_f(float x, int64_t lane) {
+    static const int32_t number[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const int32_t k = lane < 0 || lane >= NF ? -1 : (int32_t)lane;
+    return (vf)((*(const viu *)number == k) & (vi)(x - (vf){0}));
+}
+
+INLINE vd alone_d(double x, int64_t lane) {
+    static const int64_t number[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return (vd)((*(const vlu *)number == lane) & (vl)splat_d(x));
+}
+
 /* The sum of the lanes, first half plus second half again and again: the order is fixed. */
 INLINE float sum_lanes_f(vf x) {
     float lane[NF];

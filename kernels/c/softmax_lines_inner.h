@@ -213,9 +213,10 @@ static void NAME(some_entropy_grads)(void *context, int64_t begin, int64_t end) 
         const T *p = w->x + i * w->classes;
         T *out = w->out + i * w->classes;
         const T g = label == w->ignore ? 0 : w->count ? *w->g / *w->count : w->g[i];
-        for (int64_t k = 0; k < w->classes; k += N)
-            STORE(out + k, LOAD(p + k, w->classes - k, 0) * g, w->classes - k);
-        if (label != w->ignore) out[label] -= g;
+        for (int64_t k = 0; k < w->classes; k += N) {
+            const V hit = IN_VECTORS(alone)(g, label - k);
+            STORE(out + k, LOAD(p + k, w->classes - k, 0) * g - hit, w->classes - k);
+        }
     }
 }
 
