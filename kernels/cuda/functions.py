@@ -51,7 +51,9 @@ def library(name: str, dtype: str) -> Function:
 # floats -------------------------------------------------------------------------------------------
 def sign(x):
     """-1.0, 0.0 or 1.0."""
-    return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
+    if x > 0.0:
+        return 1.0
+    return -1.0 if x < 0.0 else (0.0 if x == 0.0 else x)
 
 
 def relu(x):
@@ -84,24 +86,23 @@ def logical_xor(a, b):
     return (a != 0.0) != (b != 0.0)
 
 
-def _plain_div(a, b):
+def div(a, b):
+    """a / b: here x / 0 raises nothing."""
     return a / b
-
-
-div = device(_plain_div, simulate=scalar.div)
 
 
 def remainder_of(fmod: Function, T: Any) -> Function:
     """a - b floor(a / b), from a fmod that is exact."""
 
+    signed = library("copysign", T.name)
+
     def remainder(a, b):
         r = T(fmod(a, b))
         if r != 0.0:
             return r + b if (r < 0.0) != (b < 0.0) else r
-        return math_copysign(r, b)
+        return signed(r, b)
 
-    math_copysign = library("copysign", T.name)
-    return device(remainder, simulate=scalar.remainder)
+    return remainder
 
 
 def floor_divide_of(fmod: Function, T: Any) -> Function:
@@ -122,7 +123,7 @@ def floor_divide_of(fmod: Function, T: Any) -> Function:
         f = T(whole(d))
         return f + 1.0 if d - f > 0.5 else f
 
-    return device(floor_divide, simulate=scalar.floor_divide)
+    return floor_divide
 
 
 digamma = scalar.digamma

@@ -33,7 +33,7 @@ FOLDS = {"cumsum": "sum", "cumprod": "prod"}
 def lines(name: str, dtype: str) -> Kernel:
     """A thread for each line. Arguments: out, x, lines, length, inner."""
     combine, start, kind, _ = operation(FOLDS[name], "int64" if dtype == "bool" else dtype)
-    A = TYPES[kind.name]
+    A, T = TYPES[kind.name], TYPES[dtype]
 
     def kernel(out, x, lines, length, inner):
         line = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -42,7 +42,7 @@ def lines(name: str, dtype: str) -> Kernel:
             total = A(start)
             for _ in range(length):
                 total = combine(total, A(x[at]))
-                out[at] = total
+                out[at] = T(total)
                 at += inner
 
     signature = (dtype + "*", dtype + "*", "int32", "int32", "int32")
@@ -54,7 +54,7 @@ def lines(name: str, dtype: str) -> Kernel:
 def blocks(name: str, dtype: str) -> Kernel:
     """A block for each line. Arguments: out, x, length, inner."""
     combine, start, kind, _ = operation(FOLDS[name], "int64" if dtype == "bool" else dtype)
-    A = TYPES[kind.name]
+    A, T = TYPES[kind.name], TYPES[dtype]
 
     def kernel(out, x, length, inner):
         totals = cuda.shared.array(LANES, A)
@@ -78,7 +78,7 @@ def blocks(name: str, dtype: str) -> Kernel:
             for other in range(warp):
                 carry = combine(carry, totals[other])
             if i < length:
-                out[base + i * inner] = combine(carry, y)
+                out[base + i * inner] = T(combine(carry, y))
             for other in range(warp, cuda.blockDim.x // LANES):
                 carry = combine(carry, totals[other])
             cuda.syncthreads()
