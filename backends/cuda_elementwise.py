@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ..kernels.cuda.elementwise import Step
@@ -116,3 +116,41 @@ class CudaFused(FusedDefaults):
         if e.reduce:
             results[-1] = self.reduce(e.reduce[0], results[-1], e.reduce[1], reduced)
         return results
+
+    def bias_activation(self, x: Buffer, b: Buffer, name: str, out: Buffer = None) -> Buffer:
+        y = empty(x.shape, x.dtype) if out is None else out
+        shapes, dtypes = (x.shape, b.shape), (x.dtype, b.dtype)
+        walk = chain_plan(dtypes, biased(name, x.dtype), (3,), (), x.shape, shapes)
+        run(walk, (y,), (x, b), ())
+        return y
+
+    def binary_cross_entropy(self, x: Buffer, t: Buffer, out: Buffer = None) -> Buffer:
+        y = empty(x.shape, x.dtype) if out is None else out
+        steps, numbers = crossed(x.dtype)
+        kinds, shapes = (x.dtype,) * len(numbers), (x.shape, t.shape)
+        results = (len(steps) + 1,)
+        walk = chain_plan((x.dtype, t.dtype), steps, results, kinds, x.shape, shapes)
+        run(walk, (y,), (x, t), numbers)
+        return y
+
+
+@cache
+def biased(name: str, dtype: str) -> Steps:
+    """name(x + b)."""
+    return (
+        Step("binary", "add", (0, 1), dtype, dtype),
+        Step("unary", name, (2,), dtype, dtype),
+    )
+
+
+@cache
+def crossed(dtype: str) -> tuple[Steps, tuple[float, ...]]:
+    """-(t max(ln x, -100) + (1 - t) max(ln(1 - x), -100)) of x and t, and its numbers."""
+    chain = (  # a number k is -1 - k
+        *(("unary", "log", (0,)), ("binary", "maximum", (2, -1)), ("binary", "mul", (1, 3))),
+        *(("binary", "sub", (-2, 0)), ("unary", "log", (5,)), ("binary", "maximum", (6, -3))),
+        *(("binary", "sub", (-4, 1)), ("binary", "mul", (8, 7)), ("binary", "add", (4, 9))),
+        ("unary", "neg", (10,)),
+    )
+    steps = tuple(Step(kind, name, operands, dtype, dtype) for kind, name, operands in chain)
+    return steps, (-100.0, 1.0, -100.0, 1.0)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 from ..kernels.cuda import layout
+from ..kernels.cuda import pad as pads
+from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.elementwise import EACH
-from .cuda_plans import copy_plan, cut
+from .cuda_plans import PLANS, copy_plan, cut, few_enough
 from .cuda_runtime import empty, launch
 from .defaults.layout import LayoutDefaults
-from .tier1 import Buffer, Number, Shape
+from .tier1 import Buffer, Number, Pairs, Shape
 
 
 def copy(dst: Any, src: Any, shape: Shape, to: Any, of: Any, places: tuple[int, int]) -> None:
@@ -29,6 +33,24 @@ def fill(y: Any, value: Number) -> Any:
     return y
 
 
+@lru_cache(PLANS)
+def pad_plan(shape: Shape, padding: Pairs) -> tuple[Shape, int, tuple[int, ...]]:
+    """The shape of the result, the number of axes, and what pads.pad takes after the value."""
+    axes: list[tuple[int, int, int]] = []  # size, before, after; merged where nothing is between
+    for n, (before, after) in zip(shape, padding, strict=True):
+        if axes and not before and not after:
+            size, lo, hi = axes.pop()
+            axes.append((size * n, lo * n, hi * n))
+        else:
+            axes.append((n, before, after))
+    sizes = [n + lo + hi for n, lo, hi in axes]
+    numbers = [v for (n, lo, _), size in zip(axes, sizes) for v in (size, n, lo)]
+    numbers += [v for size in sizes[1:] for v in divisor(size)]
+    out = tuple(n + lo + hi for n, (lo, hi) in zip(shape, padding))
+    few_enough(prod(out), "a padded array")
+    return out, len(axes), tuple(numbers)
+
+
 class CudaLayout(LayoutDefaults):
     def full(self, shape: Shape, value: Number, dtype: str, out: Buffer = None) -> Buffer:
         return fill(empty(tuple(shape), dtype) if out is None else out, value)
@@ -44,3 +66,14 @@ class CudaLayout(LayoutDefaults):
     def put_strided(self, dst: Buffer, src: Buffer, strides: Sequence[int], offset: int) -> None:
         if src.size:
             copy(dst, src, src.shape, tuple(strides), None, (offset, 0))
+
+    def pad(self, x: Buffer, padding: Pairs, value: Number, out: Buffer = None) -> Buffer:
+        shape, rank, numbers = pad_plan(x.shape, tuple(map(tuple, padding)))
+        if not rank:
+            return super().pad(x, padding, value, out)
+        y = empty(shape, x.dtype) if out is None else out
+        if y.size:
+            blocks, block = cut(y.size)
+            kernel = pads.pad(x.dtype, rank)
+            launch(kernel, blocks, y.size, y, x, value, *numbers, block=block)
+        return y

@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from ..kernels.cuda import batch_norm, batch_norm_grad, layer_norm, toolchain
+from ..kernels.cuda import batch_norm, batch_norm_grad, layer_norm, response_norm, toolchain
 from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.folding import LANES
 from .cuda_plans import PLANS, cut, few_enough
@@ -74,6 +74,13 @@ def rows_form(shape: Shape, simulated: bool) -> tuple[tuple[Any, ...], int, int]
             blocks = cut(rows * LANES) if lanes == LANES else (rows, layer_norm.BLOCK)
             return ("registers", lanes, each), *blocks
     return ("streaming",), rows, toolchain.threads(length, layer_norm.BLOCK)
+
+
+def planes(x: Any) -> tuple[int, int, tuple[int, ...]]:
+    """Blocks, threads, and response_norm.SHAPE, for a thread each."""
+    channels, rest = x.shape[1], prod(x.shape[2:])
+    n = few_enough(x.size, "a response norm")
+    return *cut(n), (n, channels, rest, *divisor(channels), *divisor(rest))
 
 
 class CudaNorm(NormDefaults):
@@ -184,3 +191,34 @@ class CudaNorm(NormDefaults):
         if parts == 1:
             return gx, self.reshape(gw, (length,)), self.reshape(gb, (length,))
         return gx, self.reduce("sum", gw, (0,)), self.reduce("sum", gb, (0,))
+
+    def local_response_norm(
+        self, x: Buffer, size: int, alpha: float, beta: float, k: float
+    ) -> tuple[Buffer, Buffer]:
+        if not x.size or x.dtype not in ("float32", "float64"):
+            return super().local_response_norm(x, size, alpha, beta, k)
+        y, s = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
+        reach = size // 2, (size - 1) // 2
+        blocks, block, shape = planes(x)
+        kernel = response_norm.forward(x.dtype)
+        launch(kernel, blocks, y, s, x, alpha / size, beta, k, *reach, *shape, block=block)
+        return y, s
+
+    def local_response_norm_grad(
+        self,
+        g: Buffer,
+        x: Buffer,
+        s: Buffer,
+        size: int,
+        alpha: float,
+        beta: float,
+        out: Buffer = None,
+    ) -> Buffer:
+        if not x.size or x.dtype not in ("float32", "float64"):
+            return super().local_response_norm_grad(g, x, s, size, alpha, beta, out)
+        gx = empty(x.shape, x.dtype) if out is None else out
+        numbers = 2.0 * alpha * beta / size, beta, 0.0, (size - 1) // 2, size // 2
+        blocks, block, shape = planes(x)
+        kernel = response_norm.backward(x.dtype)
+        launch(kernel, blocks, gx, g, x, s, *numbers, *shape, block=block)
+        return gx

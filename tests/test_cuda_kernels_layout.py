@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import etude
+from etude.backends.cuda_layout import pad_plan
 from etude.backends.cuda_plans import copy_plan
 from etude.backends.cuda_unfold import windows
-from etude.kernels.cuda import index, layout, philox, toolchain, unfold
+from etude.kernels.cuda import index, layout, pad, philox, toolchain, unfold
 from etude.kernels.cuda.divide import divisor
 
 pytest.importorskip("greenlet", reason="the simulator needs greenlet: pip install 'etude[cudasim]'")
@@ -106,6 +107,24 @@ def test_copies_count_beyond_two_to_the_31() -> None:
     sizes = [n for size in (2, 3) for n in (*divisor(size), size)]
     launch(kernel, 1, 24, y, x, 0, 0, *sizes, 6, 3, 1, 1, 12, 4)
     np.testing.assert_array_equal(y, x.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(
+    "padding, rank",
+    [
+        (((0, 0), (0, 0), (0, 0)), 1),
+        (((0, 0), (2, 1), (0, 3)), 3),
+        (((1, 0), (0, 0), (0, 0)), 1),
+        (((0, 0), (0, 2), (0, 0)), 2),
+    ],
+)
+def test_pads_are_written_once(padding: Any, rank: int) -> None:
+    x = RNG.standard_normal((2, 3, 5)).astype("f4")
+    shape, axes, numbers = pad_plan(x.shape, padding)
+    y = np.full(shape, np.nan, "f4")
+    assert axes == rank
+    launch(pad.pad("float32", rank), -(-y.size // 32), y.size, y, x, -2.5, *numbers)
+    np.testing.assert_array_equal(y, np.pad(x, padding, constant_values=-2.5))
 
 
 # windows ------------------------------------------------------------------------------------------

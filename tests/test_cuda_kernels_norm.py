@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import etude
-from etude.kernels.cuda import batch_norm, batch_norm_grad, layer_norm, softmax, toolchain
+from etude.kernels.cuda import batch_norm, batch_norm_grad, layer_norm, response_norm
+from etude.kernels.cuda import softmax, toolchain
 from etude.kernels.cuda.divide import divisor
 
 pytest.importorskip("greenlet", reason="the simulator needs greenlet: pip install 'etude[cudasim]'")
@@ -197,3 +198,20 @@ def test_layer_norm_weights_gradient() -> None:
     launch(layer_norm.weights("float32"), 2 * 3, *given, block=(2, 2, 1))
     _, *expected = NUMPY.layer_norm_grad(*wide(g, x), None, mean, rstd)
     np.testing.assert_allclose((gw.sum(0), gb.sum(0)), expected, 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_local_response_norm(size: int) -> None:
+    x, g = (RNG.standard_normal((2, 6, 3)).astype("f4") for _ in range(2))
+    alpha, beta, k = 0.3, 0.75, 1.5
+    expected, spread = NUMPY.local_response_norm(*wide(x), size, alpha, beta, k)
+    shape = x.size, 6, 3, *divisor(6), *divisor(3)
+    y, s, gx = (np.full_like(x, np.nan) for _ in range(3))
+    reach = size // 2, (size - 1) // 2
+    given = y, s, x, alpha / size, beta, k, *reach, *shape
+    launch(response_norm.forward("float32"), 2, *given)
+    np.testing.assert_allclose((y, s), (expected, spread), 1e-5)
+    given = gx, g, x, s, 2 * alpha * beta / size, beta, 0.0, *reach[::-1], *shape
+    launch(response_norm.backward("float32"), 2, *given)
+    expected = NUMPY.local_response_norm_grad(*wide(g, x), spread, size, alpha, beta)
+    np.testing.assert_allclose(gx, expected, 1e-4, 1e-6)
