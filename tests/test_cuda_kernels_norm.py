@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 import etude
-from etude.kernels.cuda import batch_norm, batch_norm_grad, layer_norm, response_norm
-from etude.kernels.cuda import softmax, toolchain
+from etude.kernels.cuda import (
+    batch_norm,
+    batch_norm_grad,
+    layer_norm,
+    response_norm,
+    softmax,
+    toolchain,
+)
 from etude.kernels.cuda.divide import divisor
 
 pytest.importorskip("greenlet", reason="the simulator needs greenlet: pip install 'etude[cudasim]'")
