@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
+FORMATS: dict[str, Any] = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "bool": "?"}
 
 
 class DeviceArray:
@@ -237,9 +238,6 @@ def to_host(x: DeviceArray) -> memoryview:
         _state.recorder.host("reading values of the device")
     data = device().download(x.address, x.nbytes) if x.size else bytearray()
     return memoryview(data).cast(FORMATS[x.dtype]).toreadonly()
-
-
-FORMATS = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "bool": "?"}
 
 
 def synchronize() -> None:

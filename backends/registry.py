@@ -20,6 +20,7 @@ PATHS = {
     "numpy": "etude.backends.numpy_backend:NumpyBackend",
     "c": "etude.backends.c_backend:CBackend",
     "numba": "etude.backends.numba_backend:NumbaBackend",
+    "cuda": "etude.backends.cuda_backend:CudaBackend",
 }
 
 

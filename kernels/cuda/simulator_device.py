@@ -204,6 +204,7 @@ def _signed(bits: int) -> Callable[[Any], int]:
 
 TYPES = {
     "boolean": bool,
+    "bool": bool,
     "int32": _signed(32),
     "int64": _signed(64),
     "uint32": lambda x: int(x) & 0xFFFFFFFF,

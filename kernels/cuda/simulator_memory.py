@@ -32,7 +32,7 @@ class Memory:
     def __init__(self, name: str, data: np.ndarray, shape: tuple[int, ...], watched: bool) -> None:
         self.name, self.data, self.shape, self.size = name, data, shape, data.size
         self.floats = data.dtype.kind == "f"
-        self.wrap = TYPES["boolean" if data.dtype.kind == "b" else str(data.dtype)]
+        self.wrap = TYPES[str(data.dtype)]
         self.writers: dict[int, tuple[int, ...]] | None = {} if watched else None
         self.readers: dict[int, dict[int, tuple[int, ...]]] = {}
 
@@ -126,7 +126,7 @@ class Arena:
     def array(self, kind: str, shape: Any, dtype: Any) -> Memory:
         """cuda.shared.array and cuda.local.array: one for each place in the code, or each call."""
         shape = shape if isinstance(shape, tuple) else (shape,)
-        name = DTYPES[dtype].replace("boolean", "bool")
+        name = DTYPES[dtype]
         if kind == "local":
             return Memory("a local array", poisoned(prod(shape), name), shape, False)
         frame = sys._getframe(2)

@@ -1,0 +1,82 @@
+"""Run by test_cuda_bindings.py: a training step on the CUDA backend over tests/cuda_stub.c.
+
+The backend, its runtime and the real cuda.bindings do what they would do on a device; only the
+driver below is made up, and hands each launch to the simulator.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import sys
+from typing import Any
+
+import numpy as np
+
+import etude
+from etude.backends import cuda_runtime as runtime
+from etude.kernels.cuda import driver, simulator, toolchain
+from etude.kernels.cuda.spec import Kernel
+
+STUB = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)  # found by its name from now on
+KERNELS: dict[str, Kernel] = {}
+WHOLE = 1 << 30  # elements; the memory's end is not known here
+
+
+def code(kernel: Kernel, arch: str) -> tuple[bytes, str]:
+    assert arch == "sm_90"
+    KERNELS[kernel.name] = kernel
+    return b"\x7fELF", ""
+
+
+def argument(kind: str, place: int) -> Any:
+    form = "Q" if kind.endswith("*") else driver.FORMATS[kind]
+    (value,) = struct.unpack(f"={form}", ctypes.string_at(place, struct.calcsize(form)))
+    if not kind.endswith("*") or not value:
+        return value or (None if kind.endswith("*") else value)
+    dtype = np.dtype(kind[:-1])
+    memory = (ctypes.c_char * (WHOLE * dtype.itemsize)).from_address(value)
+    return np.frombuffer(memory, dtype)
+
+
+@ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(ctypes.c_uint), ctypes.POINTER(ctypes.c_void_p)
+)
+def run(name: bytes, sizes: Any, places: Any) -> int:
+    kernel = KERNELS[name.decode()]
+    grid, block = tuple(sizes[:3]), tuple(sizes[3:6])
+    if max(block) > 256 or sizes[6] != kernel.shared:
+        return 1
+    given = [argument(kind, places[i]) for i, kind in enumerate(kernel.signature)]
+    simulator.run(kernel, grid, block, tuple(given), races=False)
+    return 0
+
+
+STUB.stub_run(run)
+toolchain.cubin = code  # type: ignore[assignment]
+backend = etude.backends.get("cuda")
+assert (runtime.device().name, runtime.device().arch) == ("Stub", "sm_90")
+
+losses = {}
+for name in ("numpy", "cuda"):
+    with etude.use_backend(name):
+        etude.manual_seed(1)
+        model = etude.nn.Linear(5, 3)
+        step = etude.optim.SGD(model.parameters(), lr=0.1)
+        x, labels = etude.randn(4, 5), etude.tensor([0, 2, 1, 1])
+        for _ in range(2):
+            step.zero_grad()
+            loss = etude.functional.cross_entropy(model(x).tanh(), labels)
+            loss.backward()
+            step.step()
+        losses[name] = loss.item()
+assert abs(losses["numpy"] - losses["cuda"]) < 1e-6, losses
+try:
+    runtime.empty((1 << 20, 1 << 10), "float32")
+except runtime.OutOfMemory as error:
+    print(error)
+large = np.arange(3 << 20, dtype=np.float32)
+back = runtime.to_host(runtime.from_host(memoryview(large), large.shape, "float32"))
+assert np.array_equal(np.array(back), large)
+backend.synchronize()
+print(f"{len(KERNELS)} kernels, {runtime.device().launches} launches")
