@@ -9,7 +9,8 @@
 The ladder, by what limits it:
 
     `naive`      a thread for each number of y. Two numbers from memory for each product: 8 bytes
-                 for 2 operations, and a device does 20 operations in the time of a byte.
+                 for 2 operations, and a device does 20 operations in the time of a byte. What fits
+                 into a few warps is done before a tile is filled: tiny products use it.
     `tiled`      a block for 16 x 16 numbers of y; 16 x 16 of a and of b are read into shared memory
                  once and used 16 times. Now shared memory is the limit: two loads for each product.
     `register`   a thread for 4 x 4 numbers of y, which lie 16 apart (neighbouring threads read
@@ -26,8 +27,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from .gemm_way import finish
 from .spec import TYPES, Kernel, cuda, int64
 
+BLOCK = 256
 EDGE = 16  # of a block of threads
 EACH = 4  # numbers of y a thread, down and across
 TALL = EDGE * EACH
@@ -43,21 +46,40 @@ def begin(z, inner, outer_step, inner_step):
     return z // inner * outer_step + z % inner * inner_step
 
 
-def naive(dtype: str) -> Kernel:
-    """Grid: (columns / 16, rows / 16, matrices); nothing is transposed."""
+def plain(value, b, row, col):
+    """A number as it is: where no bias or activation is wanted."""
+    return value
+
+
+@cache
+def naive(dtype: str, bias: str = "none", activation: str = "none") -> Kernel:
+    """A thread for each of matrices * m * n; a bias and an activation for float32 (gemm_way.py).
+
+    Steps of a from row to row and from column to column, of b likewise, say what is transposed.
+    """
     T = TYPES[dtype]
+    end = finish(bias, activation) if dtype == "float32" else plain
 
-    def kernel(y, a, b, m, n, k, inner, a_outer, a_inner, b_outer, b_inner):
-        j, i = cuda.grid(2)
-        z = cuda.blockIdx.z
-        if i < m and j < n:
-            p, q = begin(z, inner, a_outer, a_inner), begin(z, inner, b_outer, b_inner)
-            total = T(0)
+    def kernel(
+        y, a, b, c, m, n, k, inner, a_outer, a_inner, b_outer, b_inner,
+        a_row, a_col, b_row, b_col, total,
+    ):  # fmt: skip
+        t = int64(cuda.grid(1))
+        if t < total:
+            line = t // n
+            j, z = t - line * n, line // m
+            i = line - z * m
+            p = begin(z, inner, a_outer, a_inner) + i * a_row
+            q = begin(z, inner, b_outer, b_inner) + j * b_col
+            value = T(0)
             for kk in range(k):
-                total = T(total + a[p + i * int64(k) + kk] * b[q + kk * int64(n) + j])
-            y[(z * int64(m) + i) * n + j] = total
+                value = T(value + a[p + kk * a_col] * b[q + kk * b_row])
+            y[t] = end(value, c, i, j)
 
-    return Kernel(f"gemm_naive_{dtype}", kernel, signature(dtype), (EDGE, EDGE, 1))
+    extra = "".join(f"_{x}" for x in (bias, activation) if x != "none")
+    kinds = (dtype + "*",) * 4 + ("int32",) * 4 + ("int64",) * 9
+    narrow = dtype == "float32"
+    return Kernel(f"gemm_naive{extra}_{dtype}", kernel, kinds, (BLOCK, 1, 1), narrow=narrow)
 
 
 def tiled(dtype: str) -> Kernel:
@@ -85,29 +107,29 @@ def tiled(dtype: str) -> Kernel:
     return Kernel(f"gemm_tiled_{dtype}", kernel, signature(dtype), (EDGE, EDGE, 1))
 
 
-def loader(along: bool, T: Any) -> Any:
-    """Fill a tile of EDGE lines of the depth by TALL, zero outside; `along`: it is stored so."""
-    step = EDGE * EDGE
+def loader(along: bool, T: Any, edge: int) -> Any:
+    """Fill a tile of `edge` lines of the depth by `tall`, zero outside; `along`: stored so."""
+    step, tall = edge * edge, edge * EACH
 
     def load(s, x, at, size, line, first, start, k, thread):
-        for place in range(thread, EDGE * TALL, step):
-            d = place // TALL if along else place % EDGE
-            w = place % TALL if along else place // EDGE
+        for place in range(thread, edge * tall, step):
+            d = place // tall if along else place % edge
+            w = place % tall if along else place // edge
             where = (start + d) * int64(line) + first + w
             if not along:
                 where = (first + w) * int64(line) + start + d
             inside = start + d < k and first + w < size
-            s[d * (TALL + 1) + w] = x[at + where] if inside else T(0)
+            s[d * (tall + 1) + w] = x[at + where] if inside else T(0)
 
     return load
 
 
 @cache
-def register(dtype: str, transpose_a: bool, transpose_b: bool) -> Kernel:
-    """Grid: (columns / 64 of all matrices, rows / 64)."""
-    T = TYPES[dtype]
-    load_a, load_b = loader(transpose_a, T), loader(not transpose_b, T)
-    room, own = EDGE * (TALL + 1), EACH * EACH
+def register(dtype: str, transpose_a: bool, transpose_b: bool, edge: int = EDGE) -> Kernel:
+    """Grid: (columns / tall of all matrices, rows / tall), where tall is 4 times the edge."""
+    T, tall = TYPES[dtype], edge * EACH
+    load_a, load_b = loader(transpose_a, T, edge), loader(not transpose_b, T, edge)
+    room, own = edge * (tall + 1), EACH * EACH
 
     def kernel(y, a, b, m, n, k, inner, a_outer, a_inner, b_outer, b_inner):
         sa, sb = cuda.shared.array(room, T), cuda.shared.array(room, T)
@@ -118,37 +140,39 @@ def register(dtype: str, transpose_a: bool, transpose_b: bool) -> Kernel:
         )
         for i in range(own):
             acc[i] = T(0)
-        tx, ty, broad = cuda.threadIdx.x, cuda.threadIdx.y, (n + TALL - 1) // TALL
-        z, thread = cuda.blockIdx.x // broad, ty * EDGE + tx
-        row, col = cuda.blockIdx.y * TALL, (cuda.blockIdx.x - z * broad) * TALL
+        tx, ty, broad = cuda.threadIdx.x, cuda.threadIdx.y, (n + tall - 1) // tall
+        z, thread = cuda.blockIdx.x // broad, ty * edge + tx
+        row, col = cuda.blockIdx.y * tall, (cuda.blockIdx.x - z * broad) * tall
         p, q = begin(z, inner, a_outer, a_inner), begin(z, inner, b_outer, b_inner)
         line_a, line_b = m if transpose_a else k, k if transpose_b else n
-        for start in range(0, k, EDGE):
+        for start in range(0, k, edge):
             load_a(sa, a, p, m, line_a, row, start, k, thread)
             load_b(sb, b, q, n, line_b, col, start, k, thread)
             cuda.syncthreads()
-            for kk in range(EDGE):
+            for kk in range(edge):
                 for i in range(EACH):
-                    fa[i] = sa[kk * (TALL + 1) + i * EDGE + ty]
-                    fb[i] = sb[kk * (TALL + 1) + i * EDGE + tx]
+                    fa[i] = sa[kk * (tall + 1) + i * edge + ty]
+                    fb[i] = sb[kk * (tall + 1) + i * edge + tx]
                 for i in range(EACH):
                     for j in range(EACH):
                         acc[i * EACH + j] = T(acc[i * EACH + j] + fa[i] * fb[j])
             cuda.syncthreads()
         for i in range(EACH):
             for j in range(EACH):
-                r, c = row + i * EDGE + ty, col + j * EDGE + tx
+                r, c = row + i * edge + ty, col + j * edge + tx
                 if r < m and c < n:
                     y[(z * int64(m) + r) * n + c] = acc[i * EACH + j]
 
     letters = "tn"[not transpose_a] + "tn"[not transpose_b]
-    name = f"gemm_register_{letters}_{dtype}"
-    return Kernel(name, kernel, signature(dtype), (EDGE, EDGE, 1))
+    name = f"gemm_register_{letters}_{dtype}" + ("" if edge == EDGE else f"_{edge}")
+    return Kernel(name, kernel, signature(dtype), (edge, edge, 1))
 
 
 def catalogue() -> Iterator[Kernel]:
     """The ladder in float32, then what other types use."""
     yield naive("float32")
+    yield naive("float32", "column", "tanh")
+    yield naive("int64")
     yield tiled("float32")
     yield register("float32", False, False)
     for flags in ((False, False), (False, True), (True, False)):

@@ -39,8 +39,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from .gemm_mma import TENSOR
-from .gemm_sides import along, turned
-from .gemm_way import WAYS, store
+from .gemm_sides import along, over, turned
+from .gemm_way import TINY, WAYS, store
 from .spec import Kernel, cuda, float32, int32, int64
 from .vector import arrived
 
@@ -63,7 +63,7 @@ def gemm(
     p * part on, into y's matrix number z * parts + p. An operand of matrix z of the batch begins at
     z // inner * outer step + z % inner * inner step. wide: n, lines and steps are multiples of 4.
     """
-    way = ALL_WAYS[size]
+    way = TINY if size == "tiny" else ALL_WAYS[size]
     tile, own, room_a, room_b = way.tile, way.rows * way.cols, way.room_a, way.room_b
     high, across, depth = tile.rows, tile.cols, tile.depth
     left = along(high, tile, wide) if transpose_a else turned(high, tile)
@@ -73,29 +73,34 @@ def gemm(
     size_a, size_b = tile.sizes
     two_a, two_b = 2 * size_a, 2 * size_b
     places, multiply = way.places, way.multiply
-    put = store(way, wide and size in WAYS, bias, activation)
+    put = store(way, wide and size not in TENSOR, bias, activation)
 
     def kernel(y, a, b, c, m, n, k, part, inner, a_outer, a_inner, b_outer, b_inner):
         thread = int32(cuda.threadIdx.x)
-        sa, sb = cuda.shared.array(two_a, float32), cuda.shared.array(two_b, float32)
+        sa, sb = (
+            cuda.shared.array(two_a, float32, alignment=16),
+            cuda.shared.array(two_b, float32, alignment=16),
+        )
         fa, fb = cuda.local.array(room_a, float32), cuda.local.array(room_b, float32)
         acc = cuda.local.array(own, float32)
         for i in range(own):
             acc[i] = float32(0)
         tall, broad = (m + high - 1) // high, (n + across - 1) // across
-        z = cuda.blockIdx.x // (tall * broad)
+        z = over(cuda.blockIdx.x, tall * broad)
         number = cuda.blockIdx.x - z * tall * broad
-        band = number // (TOGETHER * broad)
+        band = over(number, TOGETHER * broad)
         inside = number - band * TOGETHER * broad
         lines = min(TOGETHER, tall - band * TOGETHER)
-        row = int32((band * TOGETHER + inside % lines) * high)
-        col = int32(inside // lines * across)
+        along_band = over(inside, lines)
+        row = int32((band * TOGETHER + inside - along_band * lines) * high)
+        col = int32(along_band * across)
         line_a, line_b = int32(m if transpose_a else k), int32(k if transpose_b else n)
         step_a, step_b = (line_a if transpose_a else 1), (1 if transpose_b else line_b)
         start = cuda.blockIdx.y * part
         length = min(part, k - start)
-        at_a = z // inner * a_outer + z % inner * a_inner + start * step_a
-        at_b = z // inner * b_outer + z % inner * b_inner + start * step_b
+        outer = over(z, inner)
+        at_a = outer * a_outer + (z - outer * inner) * a_inner + start * step_a
+        at_b = outer * b_outer + (z - outer * inner) * b_inner + start * step_b
         at_a += place_a(m, line_a, row, thread)
         at_b += place_b(n, line_b, col, thread)
         tiles = int32((length + depth - 1) // depth)
