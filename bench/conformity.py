@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,38 @@ def table() -> tuple[list[Any], Any]:
     return import_module("cases").CASES, import_module("conformance")
 
 
+def fresh(case: Any, seed: int) -> Any:
+    """The case with other random inputs, which nobody has seen before."""
+    other = replace(case)
+    draw = [seed, zlib.crc32(case.name.encode())]
+    object.__setattr__(other, "rng", lambda: np.random.default_rng(draw))
+    return other
+
+
+def values(y: Any) -> Any:
+    """A tensor of any backend as an array."""
+    return y.detach().to("numpy").numpy()
+
+
 def findings(
-    backends: Sequence[str], say: Callable[[str], None], part: slice = slice(None)
+    backends: Sequence[str],
+    say: Callable[[str], None],
+    part: slice = slice(None),
+    seed: int | None = None,
+    late: Callable[[], bool] = lambda: False,
 ) -> Findings:
-    """For each op, by its public name, what is found on each backend."""
+    """For each op, by its public name, what is found on each backend.
+
+    With a seed the inputs are other ones than the tests'. Where `late()` is true the rest of the
+    cases is left out.
+    """
     cases, tools = table()
     found: Findings = {}
     for case in cases[part]:
+        if late():
+            break
         say(f"checking {case.name}")
+        case = case if seed is None else fresh(case, seed)
         of_op = found.setdefault(case.subject, {name: Finding() for name in backends})
         for name in backends:
             _look(case, name, of_op[name], tools)
@@ -68,7 +93,7 @@ def _look(case: Any, backend: str, finding: Finding, tools: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = _expected(case, dtype, tools)
-            got = [y.detach().numpy() for y in tools.run(case, case.arrays(dtype), backend)]
+            got = [values(y) for y in tools.run(case, case.arrays(dtype), backend)]
             finding.forward &= _agree(got, expected, case, finding, tools)
     except Exception as error:  # what fails is a finding
         finding.forward = False
@@ -88,7 +113,7 @@ def _look(case: Any, backend: str, finding: Finding, tools: Any) -> None:
 def _expected(case: Any, dtype: str, tools: Any) -> list[Any]:
     """By the oracle, or torch, or the numpy backend where neither can say."""
     if case.oracle is None and (case.torch is None or tools.torch_module() is None):
-        return [y.detach().numpy() for y in tools.run(case, case.arrays(dtype), "numpy")]
+        return [values(y) for y in tools.run(case, case.arrays(dtype), "numpy")]
     return [np.asarray(y) for y in tools.expected_values(case, dtype)]
 
 
@@ -104,7 +129,7 @@ def _gradients(case: Any, backend: str, dtype: str, tools: Any) -> list[Any]:
             seed = np.random.default_rng(0).uniform(0.5, 1.5, y.shape).astype(np.float32)
             y.backward(etude.tensor(seed.astype(str(y.dtype))), retain_graph=True)
     wanted = [x for x in tools.leaves(inputs, etude.Tensor) if x.requires_grad]
-    return [np.zeros(x.shape) if x.grad is None else x.grad.numpy() for x in wanted]
+    return [np.zeros(x.shape) if x.grad is None else values(x.grad) for x in wanted]
 
 
 def _agree(

@@ -124,18 +124,21 @@ def reference(case: Case, arrays: Any) -> list[np.ndarray]:
     return [y.numpy() for y in found]
 
 
+def values(y: Any) -> np.ndarray:
+    """A tensor of any backend as an array, whether it is in a graph or not; arrays as they are."""
+    return np.asarray(y.detach().cpu().numpy() if isinstance(y, etude.Tensor) else y)
+
+
 # comparing ----------------------------------------------------------------------------------------
 def close(got: Any, expected: Any, case: Case, dtype: str | None = None) -> None:
     """Compare a tensor with an array by the table's tolerance for the dtype."""
-    values = np.asarray(got.detach().numpy() if hasattr(got, "detach") else got)
-    assert values.shape == np.shape(expected), (
-        f"shape {values.shape}, expected {np.shape(expected)}"
-    )
-    rtol, atol = TOLERANCE[dtype or str(values.dtype)]
-    if values.dtype.kind == "f":  # float32 cannot hold all that the reference holds
+    found = values(got)
+    assert found.shape == np.shape(expected), f"shape {found.shape}, expected {np.shape(expected)}"
+    rtol, atol = TOLERANCE[dtype or str(found.dtype)]
+    if found.dtype.kind == "f":  # float32 cannot hold all that the reference holds
         with np.errstate(all="ignore"):
-            expected = np.asarray(expected).astype(values.dtype)
-    np.testing.assert_allclose(values, expected, rtol * case.loose, atol * case.loose)
+            expected = np.asarray(expected).astype(found.dtype)
+    np.testing.assert_allclose(found, expected, rtol * case.loose, atol * case.loose)
 
 
 def all_close(got: list[Any], expected: list[Any], case: Case, dtype: str | None = None) -> None:
@@ -228,7 +231,7 @@ def inputs_stay(case: Case, inputs: Any, arrays: Any) -> None:
     for number, (x, before) in enumerate(zip(inputs, arrays)):
         if number not in case.in_place:
             for a, b in zip(leaves(x, etude.Tensor), leaves(before, np.ndarray)):
-                assert a.numpy().tobytes() == b.tobytes(), f"input {number} was changed"
+                assert values(a).tobytes() == b.tobytes(), f"input {number} was changed"
 
 
 @check(lambda case: case.torch is not None)
@@ -268,7 +271,7 @@ def strided_arrays_give_the_same(case: Case, backend: str) -> None:
     """Inputs whose NumPy array is reversed, transposed and has gaps: same values, same result."""
     arrays = case.arrays(case.dtypes[0])
     got = run(case, map_draws(with_gaps, arrays, np.ndarray), backend)
-    all_close(got, [y.numpy() for y in run(case, arrays, backend)], case)
+    all_close(got, list(map(values, run(case, arrays, backend))), case)
 
 
 def with_gaps(x: np.ndarray) -> np.ndarray:
