@@ -29,6 +29,7 @@ FEW_TASKS = 4
 CHANNELS = 32  # whose weights' gradient is computed at a time
 POSITIONS = 384  # over which it is summed at a time
 STRIP = 16  # numbers from column to column of a packed strip, at most
+LINE = 64  # bytes of a line of the cache
 LOCAL = threading.local()
 
 
@@ -49,12 +50,18 @@ class Plan(NamedTuple):
 
 
 def rooms(dtype: Any, size: int) -> Any:
-    """This thread's memory (threads, at least size): zeros at first, so no number in it is odd."""
+    """This thread's memory (threads, at least size): zeros at first, so no number in it is odd.
+
+    Each row begins a line of the cache: a vector that lies in two takes twice as long.
+    """
     prepare(FLOATS[dtype.char])
     held: dict[str, Any] = getattr(LOCAL, "held", {})
     if dtype.char not in held or held[dtype.char].shape[1] < size:
-        most = vars(config)["NUMBA_NUM_THREADS"]
-        held[dtype.char] = np.zeros((most, size), dtype)
+        line, most = LINE // dtype.itemsize, vars(config)["NUMBA_NUM_THREADS"]
+        width = -(-size // line) * line
+        memory = np.zeros(most * width + line, dtype)
+        first = -memory.ctypes.data % LINE // dtype.itemsize
+        held[dtype.char] = memory[first : first + most * width].reshape(most, width)
         LOCAL.held = held
     return held[dtype.char]
 
@@ -300,8 +307,9 @@ class NumbaConv(ConvDefaults):
             conv_depthwise.weigh(*workers(), gx.reshape(-1), *given, depth.window, room)
             return gx
         planes = shapes[2][2:], shapes[0][2:], shapes[1][2:]
-        given = gx, g, w, None, planes, geometry, rooms, workers(), True
-        if groups == 1 and numba_conv_lanes.convolve(*given):
+        if groups == 1 and numba_conv_lanes.convolve(
+            gx, g, w, None, planes, geometry, rooms, workers(), True
+        ):
             return gx
         plan, classes, sizes = back_plan(*shapes, *geometry, groups, g.itemsize)
         room, packed = rooms(g.dtype, plan.room), empty((plan.packed,), g.dtype)
@@ -332,6 +340,11 @@ class NumbaConv(ConvDefaults):
             room = rooms(g.dtype, depth.room)
             flat = gw.reshape(-1), x.reshape(-1), g.reshape(-1)
             conv_depthwise.weight_grad(*workers(), *flat, depth.sizes, depth.window, room)
+            return gw
+        planes = shapes[0], shapes[1], two_axes(g.shape)
+        if groups == 1 == max(dilation) and numba_conv_lanes.weight_grad(
+            gw, x, g, planes, *geometry[:2], rooms, workers()
+        ):
             return gw
         plan = weight_plan(*shapes, *geometry, groups, g.itemsize)
         parts = gw.reshape(1, -1) if plan.chunks == 1 else empty((plan.chunks, gw.size), g.dtype)

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels.numba_cpu import conv_lanes as lanes
+from ..kernels.numba_cpu import conv_lanes_weight as weight
 from ..kernels.numba_cpu.conv_lanes import GAP, SLACK, Lanes
+from ..kernels.numba_cpu.conv_weight import PIECE, add_parts
 from ..kernels.numba_cpu.gemm_micro import MR, NV
 from ..kernels.numba_cpu.gemm_vector import VECTOR
 from .numba_memory import empty
@@ -20,6 +22,9 @@ CHANNELS = 64
 PRODUCTS = 100  # fewer in a sum do not pay for turning images
 BYTES = 2 << 20  # of a turned block of images
 PLACES = 24  # that are turned back together
+BAND = 1 << 19  # bytes of turned rows that gradients for weights are made of
+CHUNKS = 8  # of images, whose gradients are added in order
+MOST_WEIGHTS = 5000  # whose sums leave room in the second-level cache
 FEW = 1 << 14  # weights that one thread packs faster than two
 
 
@@ -160,4 +165,62 @@ def convolve(
     given = y.reshape(-1), x.reshape(-1), packed, bias, b is not None
     tables = plan.starts, plan.runs, plan.reach, plan.whole, plan.table
     lanes.convolve(*workers, *given, *tables, plan.sizes, memory)
+    return True
+
+
+def sum_order(w: Shape) -> Any:
+    """The weights in the order in which conv_lanes_weight.add_rows leaves their sums."""
+    outputs, channels, rows, columns = w
+    numbers = np.arange(prod(w)).reshape(w).transpose(0, 2, 3, 1).reshape(outputs, rows, -1)
+    blocks = [
+        numbers[o : o + weight.OUTPUTS, k, first : first + weight.LINE].reshape(-1)
+        for o in range(0, outputs, weight.OUTPUTS)
+        for k in range(rows)
+        for first in range(0, columns * channels, weight.LINE)
+    ]
+    return np.concatenate(blocks)
+
+
+@lru_cache(256)
+def weight_sizes(
+    x: Shape, w: Shape, y: Shape, stride: Shape, padding: Pairs, itemsize: int
+) -> tuple[weight.Sizes, Any, int, int]:
+    """Of a gradient for the weights: sizes, order of sums, chunks, memory of a thread (numbers)."""
+    wide, (images, channels, height, width) = VECTOR // itemsize, x
+    (down, across), (top, left) = y[2:], (lo for lo, _ in padding)
+    line = max((across - 1) * stride[1] + w[3], left + width)
+    row = (stride[0] * line * channels + across * w[0]) * VECTOR
+    rows = max(1, min(down, (BAND - w[2] * line * channels * VECTOR) // row))
+    bands = -(-down // rows)
+    rows = -(-down // bands)
+    given = images, channels, height, width, w[0], down, across, *w[2:], *stride, top, left
+    sizes = weight.Sizes._make((*given, line, rows, wide))
+    lines = (rows - 1) * stride[0] + w[2]
+    places = (lines * line + wide) * channels + (rows * across + wide) * w[0]
+    order, chunks = sum_order(w), min(CHUNKS, -(-images // wide))
+    return sizes, order, chunks, (places + prod(w)) * wide
+
+
+def weight_grad(
+    gw: Any,
+    x: Any,
+    g: Any,
+    shapes: tuple[Shape, Shape, Shape],
+    stride: Shape,
+    padding: Pairs,
+    room: Callable[[Any, int], Any],
+    workers: tuple[int, bool, int],
+) -> bool:
+    """gw = the gradient for the weights, if it is for these shapes: of x, weights and g."""
+    images, channels, outputs = x.shape[0], x.shape[1], gw.shape[0]
+    if images < 3 * VECTOR // x.itemsize // 2 or max(channels, outputs) > CHANNELS or outputs < 3:
+        return False
+    if prod(shapes[1][2:]) == 1 or prod(shapes[1]) > MOST_WEIGHTS:
+        return False
+    weight.prepare(x.dtype.type)
+    sizes, order, chunks, numbers = weight_sizes(*shapes, stride, padding, x.itemsize)
+    parts = empty((chunks, gw.size), x.dtype)
+    memory = room(x.dtype, numbers)
+    weight.weight_grad(*workers, parts, x.reshape(-1), g.reshape(-1), order, sizes, memory)
+    add_parts(-(-gw.size // PIECE), gw.size > FEW, gw.reshape(-1), parts)
     return True
