@@ -71,8 +71,10 @@ class Layout:
         """Places for the arguments up to `out` or `outs`, if the results have memory planned."""
         plan = self.program.plan
         planned = [plan is not None and v in plan.offsets for v in instruction.outputs]
+        if not any(planned):
+            return []
         names = list(signature(function).parameters.values())
-        if not any(planned) or names[-1].name not in ("out", "outs"):
+        if names[-1].name not in ("out", "outs"):
             return []
         places: list[Any] = [self.number(p.default) for p in names[len(instruction.arguments) : -1]]
         memory = [

@@ -56,9 +56,15 @@ def module_path() -> str:
         return ""
     names = [type(chain[0]).__name__]
     for parent, child in pairwise(chain):
-        named = [name for name, m in parent.named_modules() if m is child and name]
-        names.append(named[0] if named else type(child).__name__)
+        names.append(_name_in(parent, child))
     return ".".join(names)
+
+
+def _name_in(parent: Any, child: Any) -> str:
+    """What a module below the parent is called there; its own children first: below are many."""
+    near = (name for name, m in parent.named_children() if m is child)
+    far = (name for name, m in parent.named_modules() if m is child and name)
+    return next(near, None) or next(far, None) or type(child).__name__
 
 
 def site() -> Site:

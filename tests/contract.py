@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,17 @@ NAMED = {"unary", "binary", "reduce", "arg_reduce", "scan"}  # the name of a fun
 ELEMENTWISE = {"unary", "binary", "where"}  # their `out` may be one of the inputs
 
 
+@cache
 def methods() -> list[str]:
     """The public methods of the contract."""
     names = [name for name, _ in inspect.getmembers(Backend, inspect.isfunction)]
     return [name for name in names if not name.startswith("_") and name not in UNWATCHED]
+
+
+@cache
+def parameters_of(name: str) -> list[str]:
+    """The names of a method's parameters."""
+    return list(inspect.signature(getattr(Backend, name)).parameters)
 
 
 def is_buffer(x: Any) -> bool:
@@ -101,7 +109,7 @@ class Watch:
 
     def wrap(self, name: str) -> Callable[..., Any]:
         original = getattr(self.backend, name)
-        parameters = inspect.signature(getattr(Backend, name)).parameters
+        parameters = parameters_of(name)
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             self.seen |= {name, f"{name} {args[0]}"} if name in NAMED else {name}
@@ -130,7 +138,7 @@ class Watch:
         if overrides(self.backend, name):
             default = getattr(Backend, name)(self.backend, *args, **kwargs)
             self.same(expected, self.values(default), False, f"{name} and its default differ")
-        if "out" not in inspect.signature(getattr(Backend, name)).parameters:
+        if "out" not in parameters_of(name):
             return
         out = each(result, lambda y: self.backend.full(y.shape, 7, self.backend.dtype(y)))
         returned = original(*args, **kwargs, out=out)
