@@ -166,9 +166,7 @@ class Writer:
             self.put(2, f"store4(y{y}, i, {four})")
         if chain.rank == 1:
             self.put(1, "else:")
-            self.put(2, "while i < n:")
-            self.element(3, "i", "0")
-            self.put(3, "i += 1")
+            self.tail("1")
 
     def scattered(self) -> None:
         """Four elements a block apart: loads of all, then the steps and stores of each."""
@@ -180,13 +178,15 @@ class Writer:
         for u in range(EACH):
             self.finish(2, f"i{u}", u)
         self.put(1, "else:")
-        self.put(2, "while i < n:")
-        self.element(3, "i", "0")
-        self.put(3, "i += cuda.blockDim.x")
+        self.tail("cuda.blockDim.x")
 
-    def element(self, depth: int, i: str, u: str) -> None:
-        self.loads(depth, i, u)
-        self.finish(depth, i, int(u))
+    def tail(self, step: str) -> None:
+        """Fewer than EACH elements, written out: a loop would be unrolled into many more."""
+        for _ in range(EACH - 1):
+            self.put(2, "if i < n:")
+            self.loads(3, "i", "0")
+            self.finish(3, "i", 0)
+            self.put(2, f"i += {step}")
 
     def loads(self, depth: int, i: str, u: str) -> None:
         """r<k>_<u> = what input k has for element i."""

@@ -46,9 +46,9 @@ def fill(dtype: str) -> Kernel:
         if i + EACH <= n:
             store4(y, i, v, v, v, v)
         else:
-            while i < n:
-                y[i] = v
-                i += 1
+            for k in range(EACH - 1):
+                if i + k < n:
+                    y[i + k] = v
 
     number = dtype if dtype in ("float32", "float64") else "int64"
     return Kernel(f"fill_{dtype}", kernel, ("int64", dtype + "*", number), (BLOCK, 1, 1))
@@ -103,9 +103,9 @@ def walk(dtype: str, rank: int, wide: bool = False, long: bool = False) -> Kerne
             lines += place(2, f"t{u}", rank, u, long)
             lines.append(f"        v{u} = src[j{u}]")
         lines += [f"        dst[i{u}] = v{u}" for u in range(EACH)]
-        lines += ["    else:", "        while t < n:", "            i, j = to, of"]
-        lines += [*place(3, "t", rank, long=long), "            dst[i] = src[j]"]
-        lines.append(f"            t += {step}")
+        rest = ["        if t < n:", "            i, j = to, of", *place(3, "t", rank, long=long)]
+        rest += ["            dst[i] = src[j]", f"        t += {step}"]
+        lines += ["    else:", *rest * (EACH - 1)]
     head = f"def kernel({', '.join(['n', 'dst', 'src', 'to', 'of', *names])}):"
     label = f"copy_{'wide' if wide else 'walk'}{rank}_{'long_' if long else ''}{dtype}"
     function = compiled(label, "\n".join([head, *lines]) + "\n", dict(NAMES))

@@ -177,10 +177,9 @@ def step(name: str, dtype: str, group: int) -> Kernel:
         lines.append(f"        {', '.join(f'{a}_{u}' for a in written)}, = rule({given})")
     for a in written:
         lines.append(f"        store4({a}, i, {', '.join(f'{a}_{u}' for u in range(EACH))})")
-    lines += ["    else:", "        while i < n:"]
     given = ", ".join([*(f"{a}[i]" for a in arrays), *numbers])
-    lines.append(f"            {', '.join(f'{a}[i]' for a in written)}, = rule({given})")
-    lines.append("            i += 1")
+    result = f"            {', '.join(f'{a}[i]' for a in written)}, = rule({given})"
+    lines += ["    else:", *["        if i < n:", result, "        i += 1"] * (EACH - 1)]
     if len(written) > 1:
         lines = [line.replace(", = rule(", " = rule(") for line in lines]
     names = {"cuda": cuda, "load4": load4, "store4": store4, "rule": rule.function}
@@ -214,9 +213,7 @@ def scale(dtype: str, group: int) -> Kernel:
         "        p, q, r, t = load4(x, i)",
         "        store4(y, i, p * f, q * f, r * f, t * f)",
         "    else:",
-        "        while i < n:",
-        "            y[i] = x[i] * f",
-        "            i += 1",
+        *["        if i < n:", "            y[i] = x[i] * f", "        i += 1"] * (EACH - 1),
     ]
     names = {"cuda": cuda, "load4": load4, "store4": store4}
     return grouped("scale", dtype, group, lines, names, 2, [dtype + "*"])
