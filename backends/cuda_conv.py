@@ -45,16 +45,17 @@ def run(
         table = device_table(image.table)
         groups, depth, rows = image.packed
         packed = empty((groups * depth * rows,), "float32")
-        grid = up(depth, 32), up(rows, 32), groups
+        tiles = up(depth, 32), up(rows, 32), groups
         sizes = image.head[0], len(image.offsets), rows, depth, plan.w_row, plan.w_group
-        launch(conv.pack(), grid, packed, w, device_table(image.offsets), *sizes)
+        launch(conv.pack(), tiles, packed, w, device_table(image.offsets), *sizes)
         kernel = conv.conv(image.size, image.wide, bias, act)
         launch(kernel, image.grid, target, packed, x, b, table, *image.head, *image.tail)
     if not whole:
         line = prod(y.shape[2:])
         add = gemm_split.add("none" if b is None else "row", activation)
-        grid = up(y.size, gemm_split.BLOCK), 1
-        launch(add, grid, y, target, b, y.size, plan.parts, line, y.shape[1], 1)
+        launch(
+            add, up(y.size, gemm_split.BLOCK), y, target, b, y.size, plan.parts, line, y.shape[1], 1
+        )
 
 
 def two_axes(shape: Shape) -> Shape:
@@ -120,7 +121,8 @@ class CudaConv(ConvDefaults):
             planes, area = x_shape[0] * x_shape[1], prod(x_shape[2:])
             grid = up(area, depthwise.BLOCK), min(planes, MOST)
             given = planes, x_shape[1], g.shape[1] // x_shape[1], *sizes
-            launch(depthwise.input_grad(), grid, gx, g, w, *given, *divisor(shapes[2][3]))
+            divisors = (*divisor(shapes[2][3]), *(d for s in geometry[0] for d in divisor(s)))
+            launch(depthwise.input_grad(), grid, gx, g, w, *given, *divisors)
         else:
             plan = plans.input_plan(*shapes, *geometry, groups, tile_kind())
             run(plan, gx, g, w, None, "none")
@@ -159,7 +161,7 @@ class CudaConv(ConvDefaults):
             kernel = conv_weight.conv_weight(plan.size, plan.wide)
             launch(kernel, plan.grid, target, g, x, device_table(plan.table), *plan.numbers)
         if parts > 1:
-            grid = up(gw.size, gemm_split.BLOCK), 1
+            grid = up(gw.size, gemm_split.BLOCK)
             launch(gemm_split.add(), grid, gw, target, None, gw.size, parts, 1, 1, 1)
         return gw
 
@@ -177,4 +179,5 @@ class CudaConv(ConvDefaults):
         """Whether the kernels take it: two axes at most, float32, an image below 2^31 numbers."""
         if self.dtype(x) != "float32" or len(x.shape) > 4 or x.size * w.size * prod(shape) == 0:
             return False
-        return max(prod(x.shape[1:]), prod(shape[1:]), x.size // x.shape[1]) < LIMIT
+        largest: int = max(prod(x.shape[1:]), prod(shape[1:]), x.size // x.shape[1])
+        return largest < LIMIT

@@ -143,13 +143,13 @@ def input_plan(
         rows, cols = (up(max(0, i - f), s) for i, f, s in zip(x[2:], first, stride))
         if rows * cols == 0:
             continue
-        steps = [
+        down_taps, across_taps = (
             [(k, (f + lo - k * d) // s) for k in range(count) if (f + lo - k * d) % s == 0]
             for f, (lo, _), count, d, s in zip(first, padding, kernel, dilation, stride)
-        ]
+        )
         taps = [
             Tap((ch * down + row) * across + col, row, col, ch * each * size + r * kernel[1] + s)
-            for ch, (r, row), (s, col) in product(range(m), *steps)
+            for ch, (r, row), (s, col) in product(range(m), down_taps, across_taps)
         ]
         classes.append((taps, (n, rows, cols), first))
     most = max(len(taps) for taps, _, _ in classes)
@@ -193,12 +193,13 @@ def weight_plan(
         size = f"{kind}_128"
     tile = WAYS[size].tile
     tiles = up(m, tile.rows) * up(columns, tile.cols)
-    part = up(part_for(tiles * groups, pixels, tile.depth, MOST_PARTS), tile.depth) * tile.depth
+    part = part_for(tiles * groups, pixels, tile.depth, most=MOST_PARTS)
+    part = up(part, tile.depth) * tile.depth
     area, whole = down * across, high * wide
-    numbers = (m, columns, pixels, part, o * area, m * area, c * whole, w[1] * whole)
-    numbers += (high, wide, *stride, area, *divisor(area), across, *divisor(across))
+    numbers = m, columns, pixels, part, o * area, m * area, c * whole, w[1] * whole
+    more = high, wide, *stride, area, *divisor(area), across, *divisor(across)
     grid = tiles, up(pixels, part), groups
-    return Weight(size, columns % 4 == 0, grid, forward.table[: 2 * columns], numbers)
+    return Weight(size, columns % 4 == 0, grid, forward.table[: 2 * columns], numbers + more)
 
 
 @lru_cache(256)

@@ -8,6 +8,7 @@ from functools import lru_cache
 MULTIPROCESSORS = 132
 SHORTEST = 128  # of a part of the depth
 MOST_PARTS = 32
+TINY = 2048  # multiplications of a product that needs no tiles
 
 
 def up(a: int, b: int) -> int:
@@ -30,7 +31,10 @@ def tile_for(m: int, n: int, matrices: int, kind: str = "") -> str:
 
 
 @lru_cache(1024)
-def part_for(blocks: int, k: int, depth: int, most: int = MOST_PARTS) -> int:
-    """How much of the depth a block sums: all of it, unless that leaves multiprocessors idle."""
-    parts = min(2 * MULTIPROCESSORS // max(blocks, 1), k // SHORTEST, most)
+def part_for(blocks: int, k: int, depth: int, fit: int = 2, most: int = MOST_PARTS) -> int:
+    """How much of the depth a block sums: all of it, unless that leaves multiprocessors idle.
+
+    fit: blocks that a multiprocessor runs at a time; few rows wait for memory, and want them all.
+    """
+    parts = min(fit * MULTIPROCESSORS // max(blocks, 1), k // SHORTEST, most)
     return k if parts < 2 else up(up(k, parts), depth) * depth

@@ -6,8 +6,8 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
-from ..kernels.cuda import gemm, gemm_split, gemm_tile
-from .cuda_cuts import part_for, tile_for, up
+from ..kernels.cuda import gemm, gemm_split, gemm_tile, gemm_way, toolchain
+from .cuda_cuts import SHORTEST, TINY, part_for, tile_for, up
 from .cuda_runtime import empty, launch
 from .defaults.layout import row_major
 from .defaults.linear import LinearDefaults
@@ -15,6 +15,7 @@ from .precision import tile_kind
 from .tier1 import Buffer, Shape
 
 ACTIVATIONS = {None: "none", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "gelu": "gelu"}
+SIMULATED_EDGE = 4  # of a block of threads, for the simulator runs them one after the other
 
 
 class Batch(NamedTuple):
@@ -46,6 +47,29 @@ def batch_plan(a: Shape, b: Shape) -> Batch | None:
     return Batch(shape, inner, (p, r, q, s))
 
 
+def tiny(
+    y: Buffer,
+    a: Buffer,
+    b: Buffer,
+    sizes: tuple[int, int, int],
+    flags: tuple[bool, bool],
+    batch: Batch,
+    bias: Buffer = None,
+    end: tuple[str, str] = ("none", "none"),
+) -> bool:
+    """y = activation(a b + bias) of any type by a thread for each number, if that is soon done."""
+    m, n, k = sizes
+    if m * n * k > TINY or k > SHORTEST:
+        return False
+    of_a, of_b = (1, m) if flags[0] else (k, 1), (1, k) if flags[1] else (n, 1)
+    block = toolchain.threads(y.size, gemm.BLOCK)
+    launch(
+        gemm.naive(y.dtype, *end), up(y.size, block), y, a, b, bias, m, n, k, batch.inner,
+        *batch.steps, *of_a, *of_b, y.size, block=block,
+    )  # fmt: skip
+    return True
+
+
 def product(
     y: Buffer,
     a: Buffer,
@@ -57,11 +81,16 @@ def product(
     end: tuple[str, str] = ("none", "none"),
 ) -> None:
     """y = activation(a b + bias) in float32; end: where the bias lies, and the activation."""
+    if tiny(y, a, b, sizes, flags, batch, bias, end):
+        return
     (m, n, k), matrices = sizes, prod(batch.shape)
     size = tile_for(m, n, matrices, tile_kind())
-    tile = gemm_tile.ALL_WAYS[size].tile
+    if size == "small" and toolchain.simulating():
+        size = "tiny"
+    way = gemm_way.TINY if size == "tiny" else gemm_tile.ALL_WAYS[size]
+    tile = way.tile
     tiles = up(m, tile.rows) * up(n, tile.cols) * matrices
-    part = part_for(tiles, k, tile.depth)
+    part = part_for(tiles, k, tile.depth, way.blocks)
     parts = up(k, part)
     lines = [n, *batch.steps, *([m] if flags[0] else [])]
     at = [x.address for x in (y, a, b)]  # of 16 bytes, unless it is a view
@@ -100,8 +129,9 @@ class CudaMatmul(LinearDefaults):
         if dtype == "float32":
             product(y, a, b, (m, n, k), (transpose_a, transpose_b), batch)
             return y
-        kernel = gemm.register(dtype, transpose_a, transpose_b)
-        grid = up(n, gemm.TALL) * prod(batch.shape), up(m, gemm.TALL)
+        edge = SIMULATED_EDGE if toolchain.simulating() else gemm.EDGE
+        kernel, tall = gemm.register(dtype, transpose_a, transpose_b, edge), edge * gemm.EACH
+        grid = up(n, tall) * prod(batch.shape), up(m, tall)
         launch(kernel, grid, y, a, b, m, n, k, batch.inner, *batch.steps)
         return y
 
@@ -136,4 +166,4 @@ class CudaMatmul(LinearDefaults):
             steps = [0 if n == 1 else s for n, s in zip(own, row_major(own))]
             last = own[-2:]
             whole.append(self.strided(x, (*shape, *last), (*steps[:-2], last[1], 1), 0))
-        return self.matmul(*whole, transpose_a, transpose_b, out)
+        return self.matmul(whole[0], whole[1], transpose_a, transpose_b, out)

@@ -135,6 +135,7 @@ MATMULS: dict[str, tuple[Any, ...]] = {
     "parts": ((3, 260), (260, 4), False, False),
     "no depth": ((3, 0), (0, 4), False, False),
     "middle": ((34, 3), (3, 36), False, False),
+    "crossed tiles": ((2, 1, 5, 24), (1, 2, 19, 24), False, True),
 }
 
 

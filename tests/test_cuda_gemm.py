@@ -102,13 +102,26 @@ def test_parts_of_the_depth_are_added_in_their_order(bias: str, activation: str)
         np.testing.assert_array_equal(y, (parts[:, 0] + parts[:, 1]) + parts[:, 2])
 
 
-@pytest.mark.parametrize("make", [gemm.naive, gemm.tiled])
-def test_the_ladder(make: object) -> None:
+@pytest.mark.parametrize("turned_a, turned_b", [(False, False), (True, False), (False, True)])
+def test_the_naive_kernel(turned_a: bool, turned_b: bool) -> None:
+    count, m, n, k = 2, 3, 4, 5
+    a, b = matrices(count, m, k, turned_a, "float32"), matrices(1, k, n, turned_b, "float32")
+    c, y = RNG.standard_normal(n).astype("float32"), poisoned(count, m, n)
+    steps = (1, m) if turned_a else (k, 1), (1, k) if turned_b else (n, 1)
+    with toolchain.simulated():
+        kernel = gemm.naive("float32", "column", "relu")
+        sizes = (m, n, k, 1, m * k, 0, 0, 0, *steps[0], *steps[1], y.size)
+        toolchain.launch(kernel, 1, y, a, b, c, *sizes, block=32)
+    want = ENDS["relu"](product(a, b, turned_a, turned_b) + c)
+    np.testing.assert_allclose(y, want, rtol=0, atol=2e-6)
+
+
+def test_the_tiled_kernel() -> None:
     m, n, k = 17, 18, 19
     a, b = matrices(2, m, k, False, "float32"), matrices(2, k, n, False, "float32")
     y = poisoned(2, m, n)
     with toolchain.simulated():
-        kernel = make("float32")  # type: ignore[operator]
+        kernel = gemm.tiled("float32")
         toolchain.launch(kernel, (2, 2, 2), y, a, b, m, n, k, 2, 0, m * k, 0, k * n)
     np.testing.assert_allclose(y, product(a, b, False, False), rtol=0, atol=2e-5)
 

@@ -37,9 +37,9 @@ from typing import Any
 from .divide import quotient
 from .four import load4, store4
 from .gemm_mma import tensor
-from .gemm_sides import Tile, along, inlined
+from .gemm_sides import Tile, along, inlined, over
 from .gemm_way import LARGE, SMALL, Way, finish, plain
-from .spec import Kernel, cuda, float32, int32, int64
+from .spec import Kernel, cuda, float32, int32, int64, uint32
 from .vector import arrived, copy1_if
 
 WAYS = {
@@ -117,8 +117,8 @@ def gather(tile: Tile) -> Any:
     long, step = tile.cols + tile.pad, 2 * (tile.threads // tile.cols)
 
     def one(s, to, x, at, offset, turn, i0, j0, h, w):
-        row, col = int32(i0 + (turn >> 16)), int32(j0 + sign_of_low(turn))
-        inside = row >= 0 and row < h and col >= 0 and col < w
+        row, col = uint32(i0 + (turn >> 16)), uint32(j0 + sign_of_low(turn))
+        inside = row < uint32(h) and col < uint32(w)  # what is below 0 is large without a sign
         copy1_if(s, to, x, at, offset, inside)
 
     copy = inlined(one)
@@ -198,13 +198,16 @@ def conv(size: str, wide: bool = False, bias: bool = False, activation: str = "n
         y_image, y_group, y_channel, y_down, y_across, y_first, y_part,
     ):  # fmt: skip
         thread = int32(cuda.threadIdx.x)
-        sa, sb = cuda.shared.array(two_a, float32), cuda.shared.array(two_b, float32)
+        sa, sb = (
+            cuda.shared.array(two_a, float32, alignment=16),
+            cuda.shared.array(two_b, float32, alignment=16),
+        )
         fa, fb = cuda.local.array(room_a, float32), cuda.local.array(room_b, float32)
         acc = cuda.local.array(own, float32)
         for i in range(own):
             acc[i] = float32(0)
         tall, group = (m + high - 1) // high, cuda.blockIdx.z
-        band = cuda.blockIdx.x // tall
+        band = over(cuda.blockIdx.x, tall)
         row, col = int32((cuda.blockIdx.x - band * tall) * high), int32(band * broad)
         p = col + thread % broad
         outside = p >= pixels

@@ -22,9 +22,9 @@ from typing import Any
 
 from .conv import NOWHERE, OUTSIDE, TABLE, WAYS, sign_of_low
 from .divide import quotient
-from .gemm_sides import Tile, inlined
+from .gemm_sides import Tile, inlined, over
 from .gemm_way import store
-from .spec import Kernel, cuda, float32, int32, int64
+from .spec import Kernel, cuda, float32, int32, int64, uint32
 from .vector import arrived, copy1_if
 
 
@@ -65,8 +65,8 @@ def gather(tile: Tile) -> Any:
             offset, turn = table[place], table[place + 1] if known else int32(NOWHERE)
             down, across = turn >> 16, sign_of_low(turn)
             for j in range(each):
-                r, c = int32(i0[j] + down), int32(j0[j] + across)
-                inside = r >= 0 and r < h and c >= 0 and c < width
+                r, c = uint32(i0[j] + down), uint32(j0[j] + across)
+                inside = r < uint32(h) and c < uint32(width)
                 copy1_if(sb, to_b + j * 8 * long_b + i, x, of[j], offset, inside)
 
     return inlined(filled)
@@ -93,13 +93,16 @@ def conv_weight(size: str, wide: bool) -> Kernel:
         h, width, su, sv, area, magic, shift, line, line_magic, line_shift,
     ):  # fmt: skip
         thread = int32(cuda.threadIdx.x)
-        sa, sb = cuda.shared.array(two_a, float32), cuda.shared.array(two_b, float32)
+        sa, sb = (
+            cuda.shared.array(two_a, float32, alignment=16),
+            cuda.shared.array(two_b, float32, alignment=16),
+        )
         fa, fb = cuda.local.array(room_a, float32), cuda.local.array(room_b, float32)
         acc = cuda.local.array(own, float32)
         for i in range(own):
             acc[i] = float32(0)
         tall, group = (m + high - 1) // high, cuda.blockIdx.z
-        band = cuda.blockIdx.x // tall
+        band = over(cuda.blockIdx.x, tall)
         row, first = int32((cuda.blockIdx.x - band * tall) * high), int32(band * broad)
         col, left = int32(first + thread // 8), int32(m - row)
         at_g = group * g_group + (row + thread // 8) * int64(area)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from .divide import quotient
+from .gemm_sides import over
 from .gemm_way import finish
 from .spec import Kernel, cuda, float32, int64
 
@@ -43,8 +44,9 @@ def forward(bias: bool = False, activation: str = "none") -> Kernel:
             u = quotient(p, magic, shift)
             i0, j0 = u * sh - ph, (p - u * across) * sw - pw
             for plane in range(cuda.blockIdx.y, planes, cuda.gridDim.y):
-                n, o = plane // outs, plane % outs
-                at = (n * (outs // multiple) + o // multiple) * int64(h) * wide
+                n = over(plane, outs)
+                o = plane - n * outs
+                at = (n * over(outs, multiple) + over(o, multiple)) * int64(h) * wide
                 total = float32(0)
                 for r in range(kh):
                     i = i0 + r * dh
@@ -67,6 +69,7 @@ def input_grad() -> Kernel:
     def kernel(
         gx, g, w, planes, channels, multiple,
         h, wide, down, across, kh, kw, sh, sw, ph, pw, dh, dw, magic, shift,
+        down_magic, down_shift, across_magic, across_shift,
     ):  # fmt: skip
         p = cuda.blockIdx.x * BLOCK + cuda.threadIdx.x
         if p < h * wide:
@@ -75,21 +78,21 @@ def input_grad() -> Kernel:
             for plane in range(cuda.blockIdx.y, planes, cuda.gridDim.y):
                 total = float32(0)
                 for e in range(multiple):
-                    o = plane % channels * multiple + e
+                    o = (plane - over(plane, channels) * channels) * multiple + e
                     at = (plane * int64(multiple) + e) * down * across
                     for r in range(kh):
                         i = i0 - r * dh
-                        u = i // sh
-                        if i >= 0 and u * sh == i and u < down:
+                        u = quotient(max(i, 0), down_magic, down_shift)
+                        if i == u * sh and u < down:
                             for s in range(kw):
                                 j = j0 - s * dw
-                                v = j // sw
-                                if j >= 0 and v * sw == j and v < across:
+                                v = quotient(max(j, 0), across_magic, across_shift)
+                                if j == v * sw and v < across:
                                     at_w = (o * kh + r) * kw + s
                                     total += w[at_w] * g[at + u * across + v]
                 gx[plane * int64(h) * wide + p] = total
 
-    signature = ("float32*",) * 3 + ("int32",) * 3 + SIZES + ("uint32",) * 2
+    signature = ("float32*",) * 3 + ("int32",) * 3 + SIZES + ("uint32",) * 6
     return Kernel("depthwise_input_grad", kernel, signature, (BLOCK, 1, 1))
 
 
@@ -103,11 +106,12 @@ def weight_grad() -> Kernel:
     ):  # fmt: skip
         sums = cuda.shared.array(BLOCK, float32)
         t, number = cuda.threadIdx.x, cuda.blockIdx.x
-        s, r, o = number % kw, number // kw % kh, number // (kw * kh)
+        line, o = over(number, kw), over(number, kw * kh)
+        s, r = number - line * kw, line - o * kh
         area, total = down * across, float32(0)
         n = cuda.blockIdx.y * each
         while n < min(images, (cuda.blockIdx.y + 1) * each):
-            at = (n * (outs // multiple) + o // multiple) * int64(h) * wide
+            at = (n * over(outs, multiple) + over(o, multiple)) * int64(h) * wide
             at_g = (n * int64(outs) + o) * area
             for p in range(t, area, BLOCK):
                 u = quotient(p, magic, shift)
@@ -122,7 +126,7 @@ def weight_grad() -> Kernel:
             if t < half:
                 sums[t] += sums[t + half]
             cuda.syncthreads()
-            half //= 2
+            half = half >> 1
         if t == 0:
             gw[cuda.blockIdx.y * cuda.gridDim.x + number] = sums[0]
 

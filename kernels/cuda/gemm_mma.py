@@ -23,6 +23,7 @@ from __future__ import annotations
 from .gemm_sides import Tile, inlined
 from .gemm_way import Way, repeated
 from .mma import mma_bf16, mma_tf32, pair, tf32
+from .vector import take1
 
 WARP = 64  # rows and columns of y that a warp owns
 DOWN, ACROSS = WARP // 16, WARP // 8
@@ -36,11 +37,11 @@ def single(tile: Tile) -> tuple[object, int]:
     def once(sa, sb, p, q, a, b, acc):
         for i in range(DOWN):
             at, k = p + 16 * i, 4 * i
-            a[k], a[k + 1] = tf32(sa[at]), tf32(sa[at + 8])
-            a[k + 2], a[k + 3] = tf32(sa[at + 4 * high]), tf32(sa[at + 4 * high + 8])
+            a[k], a[k + 1] = tf32(take1(sa, at)), tf32(take1(sa, at + 8))
+            a[k + 2], a[k + 3] = tf32(take1(sa, at + 4 * high)), tf32(take1(sa, at + 4 * high + 8))
         for j in range(ACROSS):
             at = q + 8 * j
-            b[2 * j], b[2 * j + 1] = tf32(sb[at]), tf32(sb[at + 4 * wide])
+            b[2 * j], b[2 * j + 1] = tf32(take1(sb, at)), tf32(take1(sb, at + 4 * wide))
         for i in range(DOWN):
             for j in range(ACROSS):
                 k, u, v = 4 * (i * ACROSS + j), 4 * i, 2 * j
@@ -56,17 +57,17 @@ def double(tile: Tile) -> tuple[object, int]:
     """f(sa, sb, p, q, a, b, acc) for 16 of the depth in bfloat16."""
     high, wide = tile.rows + tile.pad, tile.cols + tile.pad
 
+    def two(s, i, line):
+        return pair(take1(s, i), take1(s, i + line))
+
     def once(sa, sb, p, q, a, b, acc):
         for i in range(DOWN):
             at, k = p + 16 * i, 4 * i
-            far = at + 8 * high
-            a[k], a[k + 1] = pair(sa[at], sa[at + high]), pair(sa[at + 8], sa[at + high + 8])
-            a[k + 2] = pair(sa[far], sa[far + high])
-            a[k + 3] = pair(sa[far + 8], sa[far + high + 8])
+            a[k], a[k + 1] = two(sa, at, high), two(sa, at + 8, high)
+            a[k + 2], a[k + 3] = two(sa, at + 8 * high, high), two(sa, at + 8 * high + 8, high)
         for j in range(ACROSS):
             at = q + 8 * j
-            far = at + 8 * wide
-            b[2 * j], b[2 * j + 1] = pair(sb[at], sb[at + wide]), pair(sb[far], sb[far + wide])
+            b[2 * j], b[2 * j + 1] = two(sb, at, wide), two(sb, at + 8 * wide, wide)
         for i in range(DOWN):
             for j in range(ACROSS):
                 k, u, v = 4 * (i * ACROSS + j), 4 * i, 2 * j

@@ -31,11 +31,12 @@ def add(bias: str = "none", activation: str = "none") -> Kernel:
     def kernel(y, parts, b, size, count, line, rows, matrices):
         i = cuda.blockIdx.x * BLOCK + cuda.threadIdx.x
         if i < size:
+            row = i // line
             for z in range(cuda.blockIdx.y, matrices, cuda.gridDim.y):
                 total = float32(0)
                 for p in range(count):
                     total += parts[(z * count + p) * size + i]
-                y[z * size + i] = end(total, b, i // line % rows, i % line)
+                y[z * size + i] = end(total, b, row % rows, i - row * line)
 
     extra = "".join(f"_{x}" for x in (bias, activation) if x != "none")
     signature = ("float32*",) * 3 + ("int64",) + ("int32",) * 4

@@ -1,6 +1,7 @@
 """Shared memory by 128 bits, and copies into it that nobody waits for.
 
-    a, b, c, d = take4(s, i)       s[i] ... s[i + 3] of a shared float32 array, i a multiple of 4
+    a, b, c, d = take4(s, i)           s[i] ... s[i + 3] of shared float32, i a multiple of 4
+    a = take1(s, i)                    s[i], without the question whether i counts from the end
     copy1(s, i, x, at, j)              s[i] = x[at + j], before this thread's next `arrived()`
     copy4(s, i, x, at, j)              four of them, i and at + j multiples of 4
     copy1_if(s, i, x, at, j, valid)    zero where `valid` is false; then nothing is read
@@ -48,25 +49,27 @@ def _index(context: Any, builder: Any, value: Any, kind: Any) -> Any:
     return context.cast(builder, value, kind, types.int64)
 
 
-def _take() -> Any:
+def _take(count: int) -> Any:
     from llvmlite import ir
     from numba.core import types
     from numba.cuda.extending import intrinsic
 
     @intrinsic
-    def take4(typing_context, s, i):
-        result = types.UniTuple(s.dtype, 4)
+    def take(typing_context, s, i):
+        result = types.UniTuple(s.dtype, count) if count > 1 else s.dtype
 
         def make(context, builder, signature, args):
             at = _place(context, builder, s, args[0], _index(context, builder, args[1], i), 3)
-            kind = ir.VectorType(at.type.pointee, 4)
+            if count == 1:
+                return builder.load(at)
+            kind = ir.VectorType(at.type.pointee, count)
             whole = builder.load(builder.bitcast(at, ir.PointerType(kind, 3)), align=16)
-            parts = [builder.extract_element(whole, ir.IntType(32)(k)) for k in range(4)]
+            parts = [builder.extract_element(whole, ir.IntType(32)(k)) for k in range(count)]
             return context.make_tuple(builder, result, parts)
 
         return result(s, i), make
 
-    return take4
+    return take
 
 
 def _copy(count: int, checked: bool) -> Any:
@@ -83,8 +86,11 @@ def _copy(count: int, checked: bool) -> Any:
         here = _index(context, builder, args[1], kinds[1])
         there, more = (_index(context, builder, args[k], kinds[k]) for k in (3, 4))
         to = builder.ptrtoint(_place(context, builder, kinds[0], args[0], here, 3), word)
-        base = _place(context, builder, kinds[2], args[2], there, 1)
-        of = builder.ptrtoint(builder.gep(base, [more]), long)
+        pointer = _place(context, builder, kinds[2], args[2], there, 1)
+        if kinds[4] == types.int32:  # one multiplication and addition to a pointer that is kept
+            of = builder.add(builder.ptrtoint(pointer, long), builder.mul(more, long(4)))
+        else:
+            of = builder.ptrtoint(builder.gep(pointer, [more]), long)
         operands, text, constraints = [to, of], f"[$0], [$1], {size}", "r,l"
         if checked:
             valid = context.cast(builder, args[5], kinds[5], types.boolean)
@@ -162,7 +168,8 @@ def _arrived_simulated() -> None:
         s[i] = 0.0 if x is None else x[j]
 
 
-take4 = device(build=_take, simulate=_take_simulated)
+take1 = device(build=lambda: _take(1), simulate=lambda s, i: s[i])
+take4 = device(build=lambda: _take(4), simulate=_take_simulated)
 arrived = device(build=_arrived, simulate=_arrived_simulated)
 copy1, copy4, copy1_if, copy4_if = (
     device(build=lambda n=n, c=c: _copy(n, c), simulate=_copy_simulated(n))
