@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.cuda import simulator
+from ..kernels.cuda import simulator, toolchain
 from ..kernels.cuda.spec import Kernel
 
 CAPACITY = 2 << 30  # bytes, so that a program that needs a device says so
@@ -36,7 +36,7 @@ class Simulated:
         arguments: Sequence[Any],
     ) -> None:
         """Run a launch to its end."""
-        simulator.run(kernel, grid, block, tuple(arguments))
+        simulator.run(kernel, grid, block, tuple(arguments), toolchain.races())
 
     def note(self, kernel: Kernel) -> None:
         """Nothing fails later."""

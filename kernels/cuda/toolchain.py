@@ -40,6 +40,11 @@ def simulating() -> bool:
     return _State.simulate
 
 
+def races() -> bool:
+    """Whether the simulator watches memory for races."""
+    return _State.races
+
+
 def simulate(on: bool = True) -> None:
     """Simulate launches from now on, or no more."""
     _State.simulate = on
