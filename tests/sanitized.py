@@ -5,7 +5,8 @@
 builds the kernels for this processor's best instruction set with AddressSanitizer and
 UndefinedBehaviorSanitizer in build/sanitized, then runs pytest with this file as a plugin (`-p
 sanitized`), which puts that build in the place of the ordinary ones. Python itself is not built
-with AddressSanitizer, so its library has to be loaded before everything else.
+with AddressSanitizer, so its library has to be loaded before everything else. Without arguments it
+only builds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ PLACE = ROOT / "build" / "sanitized"
 PACKAGE = "etude.kernels.c"
 ISAS = ("avx512", "avx2", "neon", "baseline")
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1"
+FLAGS += " -fno-sanitize=null,object-size"  # AddressSanitizer sees both; a fifth of the compilation
 
 
 def best() -> str:
@@ -57,6 +59,8 @@ def pytest_configure() -> None:
 def main(*arguments: str) -> int:
     """Build, then run pytest; its exit code."""
     build(best())
+    if not arguments:
+        return 0
     compiler = os.environ.get("CC", "cc").split()
     library = subprocess.check_output([*compiler, "-print-file-name=libasan.so"], text=True)
     environment = {
