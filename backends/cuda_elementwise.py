@@ -55,18 +55,14 @@ class CudaElementwise(Tier1):
     def unary(self, name: str, x: Buffer, out: Buffer = None) -> Buffer:
         return apply(one_step("unary", name, (0,), x.dtype), (x,), (), out)
 
-    def binary(
-        self, name: str, a: Buffer | Number, b: Buffer | Number, out: Buffer = None
-    ) -> Buffer:
+    def binary(self, name: str, a: Any, b: Any, out: Buffer = None) -> Buffer:
         if not is_buffer(b):
             return apply(one_step("binary", name, (0, -1), a.dtype), (a,), (b,), out)
         if not is_buffer(a):
             return apply(one_step("binary", name, (-1, 0), b.dtype), (b,), (a,), out)
         return apply(one_step("binary", name, (0, 1), a.dtype), (a, b), (), out)
 
-    def where(
-        self, condition: Buffer, a: Buffer | Number, b: Buffer | Number, out: Buffer = None
-    ) -> Buffer:
+    def where(self, condition: Buffer, a: Any, b: Any, out: Buffer = None) -> Buffer:
         if not is_buffer(b):
             return apply(one_step("where", "where", (0, 1, -1), a.dtype), (condition, a), (b,), out)
         if not is_buffer(a):

@@ -9,6 +9,7 @@ from ..kernels.cuda.divide import divisor
 from .cuda_layout import fill
 from .cuda_plans import cut, few_enough
 from .cuda_runtime import empty, launch, recorder
+from .defaults.layout import LayoutDefaults
 from .tier1 import Buffer, Tier1
 
 NOWHERE = 1 << 62
@@ -57,7 +58,13 @@ def argsort(x: Any, outer: int, length: int, inner: int, descending: bool, out: 
     return out
 
 
-class CudaIndex(Tier1):
+class CudaIndex(LayoutDefaults):
+    def check_range(self, indices: Buffer, low: float, high: float) -> None:
+        if indices.dtype == "int64":
+            check(self, indices, int(low), int(high))
+        else:
+            super().check_range(indices, low, high)
+
     def gather(self, x: Buffer, indices: Buffer, out: Buffer = None) -> Buffer:
         rows, length = x.shape
         check(self, indices, -rows, rows)

@@ -29,6 +29,7 @@ def sums(kernels: Any, given: tuple[Any, ...], x: Any, *forms: bool) -> tuple[An
     n, c, length = x.shape[0], x.shape[1], prod(x.shape[2:])
     m, dtype = n * length, x.dtype
     few_enough(x.size, "a batch norm")
+    block: Any
     if m <= (SIMULATED if toolchain.simulating() else FEW):
         kernel, parts, each = kernels.lines(dtype, *forms), 1, m
         blocks, block = cut(c)
@@ -40,7 +41,7 @@ def sums(kernels: Any, given: tuple[Any, ...], x: Any, *forms: bool) -> tuple[An
         parts = -(-n // each)
         kernel, blocks = kernels.columns(dtype, *forms), parts * across
         rows = toolchain.threads(batch_norm.ROOM, batch_norm.ROOM) // batch_norm.WIDTH
-        block: Any = (batch_norm.WIDTH, rows, 1)
+        block = (batch_norm.WIDTH, rows, 1)
         numbers = parts, each, across, c, n
     else:
         block = toolchain.threads(m, batch_norm.BLOCK)

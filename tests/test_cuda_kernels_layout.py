@@ -9,7 +9,7 @@ import pytest
 
 import etude
 from etude.backends.cuda_layout import pad_plan
-from etude.backends.cuda_plans import copy_plan
+from etude.backends.cuda_plans import copy_plan, few_enough
 from etude.backends.cuda_unfold import windows
 from etude.kernels.cuda import index, layout, pad, philox, toolchain, unfold
 from etude.kernels.cuda.divide import divisor
@@ -107,6 +107,13 @@ def test_copies_count_beyond_two_to_the_31() -> None:
     sizes = [n for size in (2, 3) for n in (*divisor(size), size)]
     launch(kernel, 1, 24, y, x, 0, 0, *sizes, 6, 3, 1, 1, 12, 4)
     np.testing.assert_array_equal(y, x.transpose(2, 0, 1))
+
+
+def test_what_kernels_cannot_count_is_refused() -> None:
+    assert few_enough(2**31 - 1, "a sort") == 2**31 - 1
+    message = r"\[cuda\] a sort has 2147483648 elements; kernels count up to 2147483647"
+    with pytest.raises(ValueError, match=message):
+        few_enough(2**31, "a sort")
 
 
 @pytest.mark.parametrize(
