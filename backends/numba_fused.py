@@ -10,6 +10,7 @@ import numpy as np
 
 from ..kernels.numba_cpu import elementwise
 from ..kernels.numba_cpu import expression as interpreter
+from ..kernels.numba_cpu.launch import place
 from ..kernels.numba_cpu.where import where
 from .defaults.fused import FusedDefaults
 from .expression import Expression, Step
@@ -73,7 +74,7 @@ class NumbaFused(FusedDefaults):
             return super().fused(e, inputs, shape, outs)
         results, reduced = self._results(e, shape, outs)
         plan, units, each, work = made
-        places = [x.__array_interface__["data"][0] for x in (*results, *inputs)]
+        places = [place(x.ravel()) for x in (*results, *inputs)]
         turn = units if work <= self.few else each
         interpreter.run(plan, movers(), np.array(places, np.int64), units, turn)
         if e.reduce:

@@ -1,4 +1,4 @@
-"""Optimizer steps on the Numba backend: one call for each parameter, in parallel if it is large."""
+"""Optimizer steps on the Numba backend: one call for all parameters."""
 
 from __future__ import annotations
 
@@ -8,16 +8,30 @@ from typing import Any
 import numpy as np
 
 from ..kernels.numba_cpu import optim
+from ..kernels.numba_cpu.launch import place
 from .defaults.optim_many import OptimManyDefaults
+from .numba_elementwise import compiled
 from .numba_memory import empty
 from .tier1 import Buffer
 
-FEW = 1 << 15  # numbers that one thread changes as fast as two
+FEW = 1 << 14  # numbers that one thread changes as fast as two
 
 
 def chunks(x: Any) -> tuple[int, bool]:
     """How many chunks x has, and whether they are worth several threads."""
     return -(-x.size // optim.CHUNK), x.size > FEW
+
+
+def change(compiler: Any, way: int, numbers: tuple[float, ...], *lists: Any) -> None:
+    """Run a step's task on parameters and what belongs to them, side by side in `lists`."""
+    x = lists[0][0]
+    more = [lists[0]] * (4 - len(lists))
+    rows = [
+        [*[place(y.ravel()) for y in row], row[0].size, 0]
+        for row in zip(*lists, *more, strict=True)
+    ]
+    table, given = np.array(rows, np.int64), np.array(numbers, x.dtype)
+    optim.step(compiled(compiler, x), table, given, way, FEW)
 
 
 class NumbaOptim(OptimManyDefaults):
@@ -34,10 +48,26 @@ class NumbaOptim(OptimManyDefaults):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        moving, T = v is not None, p.dtype.type
-        flat = p.reshape(-1), g.reshape(-1), (p if v is None else v).reshape(-1)
-        numbers = T(lr), T(momentum), T(1.0 - dampening), T(weight_decay)
-        optim.sgd(*chunks(p), *flat, moving, nesterov, *numbers)
+        self.sgd_steps([p], [g], [v], lr, momentum, dampening, weight_decay, nesterov)
+
+    def sgd_steps(
+        self,
+        ps: list[Buffer],
+        gs: list[Buffer],
+        vs: list[Buffer | None],
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> None:
+        numbers = lr, momentum, 1.0 - dampening, weight_decay
+        way = optim.NESTEROV if nesterov else optim.MOVING
+        for still in (False, True):
+            rows = [row for row in zip(ps, gs, vs, strict=True) if (row[2] is None) == still]
+            if rows:
+                lists = list(zip(*rows))[: 2 if still else 3]
+                change(optim.sgd, optim.PLAIN if still else way, numbers, *lists)
 
     def adam_step(
         self,
@@ -53,8 +83,8 @@ class NumbaOptim(OptimManyDefaults):
         weight_decay: float,
         decoupled: bool,
     ) -> None:
-        numbers = adam_numbers(p.dtype.type, step, lr, beta1, beta2, eps, weight_decay, decoupled)
-        self._adam(p, g, m, v, numbers)
+        numbers = adam_numbers(step, lr, beta1, beta2, eps, weight_decay, decoupled)
+        change(optim.adam, optim.ADAM, numbers, [p], [g], [m], [v])
 
     def adam_steps(
         self,
@@ -70,17 +100,9 @@ class NumbaOptim(OptimManyDefaults):
         weight_decay: float,
         decoupled: bool,
     ) -> None:
-        if not ps:
-            return
-        numbers = adam_numbers(
-            ps[0].dtype.type, step, lr, beta1, beta2, eps, weight_decay, decoupled
-        )
-        for p, g, m, v in zip(ps, gs, ms, vs, strict=True):
-            self._adam(p, g, m, v, numbers)
-
-    def _adam(self, p: Buffer, g: Buffer, m: Buffer, v: Buffer, numbers: Any) -> None:
-        flat = p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1)
-        optim.adam(*chunks(p), *flat, *numbers)
+        if ps:
+            numbers = adam_numbers(step, lr, beta1, beta2, eps, weight_decay, decoupled)
+            change(optim.adam, optim.ADAM, numbers, ps, gs, ms, vs)
 
     def sum_squares(self, xs: list[Buffer]) -> Buffer:
         sums = np.empty(len(xs))
@@ -95,7 +117,6 @@ class NumbaOptim(OptimManyDefaults):
 
 
 def adam_numbers(
-    T: Any,
     step: int,
     lr: float,
     beta1: float,
@@ -103,10 +124,9 @@ def adam_numbers(
     eps: float,
     weight_decay: float,
     decoupled: bool,
-) -> tuple[Any, ...]:
-    """What the kernel takes, as numbers of the parameters' type."""
+) -> tuple[float, ...]:
+    """What the kernel takes."""
     shrink = 1.0 - lr * weight_decay if decoupled else 1.0
     decay = 0.0 if decoupled else weight_decay
     root, rate = sqrt(1.0 - beta2**step), lr / (1.0 - beta1**step)
-    numbers = (beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, shrink, decay, root, rate)
-    return tuple(map(T, numbers))
+    return beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, shrink, decay, root, rate
