@@ -1,6 +1,6 @@
 """Kill a training run with SIGKILL at random moments, resume it, and compare with one left alone.
 
-`python tests/kill.py 200` does it 200 times; tests/test_kill.py does it 15 times.
+`python tests/kill.py 200` does it 200 times; tests/test_kill.py does it 30 times.
 """
 
 from __future__ import annotations
