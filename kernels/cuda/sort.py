@@ -146,14 +146,15 @@ def arg_lines(name: str, dtype: str) -> Kernel:
 
 @cache
 def arg_block(name: str, dtype: str) -> Kernel:
-    """The same, a block for each line. Arguments: out, x, length, inner; length >= the block's."""
+    """The same, a block for each line. Arguments: out, x, length, inner."""
     wins, T = _wins(name), TYPES["int32" if dtype == "bool" else dtype]
 
     def kernel(out, x, length, inner):
         values, places = cuda.shared.array(LANES, T), cuda.shared.array(LANES, int64)
         line, t = cuda.blockIdx.x, cuda.threadIdx.x
         base = line // inner * length * inner + line % inner
-        best, at = T(x[base + t * inner]), int64(t)
+        at = int64(min(t, length - 1))  # a number seen twice changes nothing
+        best = T(x[base + at * inner])
         i = t + cuda.blockDim.x
         while i < length:
             v = T(x[base + i * inner])
