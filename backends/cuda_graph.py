@@ -172,6 +172,15 @@ def listed(result: Any) -> list[Any]:
     return [buffer for buffer in several if buffer is not None]
 
 
+def _only_for(check: Check, records: Sequence[Record]) -> bool:
+    """Whether all of the records are about the word of a check."""
+    word = check.word.address
+    return all(
+        isinstance(r, Launch) and any(getattr(a, "address", a) == word for a in r.arguments)
+        for r in records
+    )
+
+
 class Recording:
     """A program over one set of addresses: those of `given`, but for the places in `moving`."""
 
@@ -182,6 +191,8 @@ class Recording:
         self.key, self.counter = Register(), Register()
         self.parts: list[Executable | Called | Checked] = []
         self.kept: list[Any] = []
+        self.sure: set[Value] = set()
+        self.looked: set[tuple[int | None, int, int]] = set()  # checks that need not be made again
         self.pool = runtime.private_pool()  # what is made in here stays the graph's
         with self.pool:
             self.slots = {i: engine.empty(*spec(program.reads[i])) for i in sorted(moving)}
@@ -223,40 +234,47 @@ class Recording:
         try:
             with recording(own):
                 made = listed(function(*arguments))
-            self._take(own)
+            places = set(instruction.inputs[1:])
+            self._take(own, bool(places) and places <= self.sure)
         except Exception:  # whatever it is, it is for the run to raise
             self._end_part()
             made = [self.engine.empty(*spec(v)) for v in instruction.outputs]
             self.parts.append(Called(instruction.method, function, arguments, made))
+        if instruction.method == "max_pool":
+            self.sure |= set(instruction.outputs)
         for at, buffer in zip(results, made):
             env[at] = buffer
         for at in ends:
             env[at] = None
 
-    def _take(self, own: Recorder) -> None:
-        """Add what an instruction did to the part, which ends where indices are to be looked at."""
+    def _take(self, own: Recorder, sure: bool) -> None:
+        """Add what an instruction did to the part, which ends where indices are to be looked at.
+
+        sure: what it reads through are places that a pooling of this program has found.
+        """
         done = 0
         for at, check in own.checks:
             mine, done = own.records[done:at], at
-            if self._stays(check, mine):
+            read = self._read(check) if _only_for(check, mine) else None
+            key = read, check.low, check.high
+            if key in self.looked or (sure and _only_for(check, mine)):
+                continue
+            if read is not None:
+                self.looked.add(key)
+            if read is None or read in self.slots:
+                self.recorder.records += mine
+                self._end_part()
+                self.parts.append(Checked(self.engine, check))
+            else:  # these indices are the same at each run: one look is enough
                 executable(mine).run()
                 Checked(self.engine, check).run()
-                continue
-            self.recorder.records += mine
-            self._end_part()
-            self.parts.append(Checked(self.engine, check))
         self.recorder.records += own.records[done:]
         self.kept += own.kept
 
-    def _stays(self, check: Check, records: Sequence[Record]) -> bool:
-        """Whether the indices are the same at each run, so that one look at them is enough."""
-        word = check.word.address
-        only = all(
-            isinstance(r, Launch) and any(getattr(a, "address", a) == word for a in r.arguments)
-            for r in records
-        )
-        fixed = [b for i, b in enumerate(self.bound) if i not in self.slots]
-        return only and any(runtime.same_memory(check.indices, b) for b in fixed)
+    def _read(self, check: Check) -> int | None:
+        """Which of the buffers that a run is given the indices are."""
+        same = [i for i, b in enumerate(self.bound) if runtime.same_memory(check.indices, b)]
+        return same[0] if same else None
 
     def _end_part(self) -> None:
         """Make ready to run what was recorded since an instruction was called."""
