@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from etude.backends.base import Backend
-from etude.kernels.cuda import conv, toolchain
+from etude.kernels.cuda import conv, conv_weight, toolchain
+from etude.kernels.cuda.divide import divisor
 
 pytest.importorskip("greenlet", reason="the simulator needs greenlet: pip install 'etude[cudasim]'")
 RNG = np.random.default_rng(8)
@@ -104,7 +105,7 @@ def test_no_infinite_weight_meets_a_padded_zero(backends: Any) -> None:
     both(backends, "conv", [x, w, None], (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
 
 
-@pytest.mark.parametrize("size", ["c32", "c64", "c128"])
+@pytest.mark.parametrize("size", ["small", "c32", "c64", "c128"])
 def test_large_tiles_convolve(backends: Any, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from etude.backends import cuda_conv_plans as plans
 
@@ -113,6 +114,22 @@ def test_large_tiles_convolve(backends: Any, size: str, monkeypatch: pytest.Monk
     x, w = normal(1, 1, 4, 8), normal(3, 1, 3, 3)
     both(backends, "conv", [x, w, None], (1, 1), ((1, 1), (1, 1)), (1, 1), 1)
     plans.forward_plan.cache_clear()
+
+
+@pytest.mark.parametrize("size", ["small", "c64"])
+def test_large_tiles_sum_a_weight_gradient(size: str) -> None:
+    x, g, table = normal(1, 1, 4, 6), normal(1, 3, 4, 6), []
+    for r in range(3):
+        for s in range(3):
+            table += [(r - 1) * 6 + s - 1, (r - 1) * 65536 + (s - 1 & 0xFFFF)]
+    gw = np.full((2, 3, 9), np.nan, "float32")
+    with toolchain.simulated():
+        sizes = (3, 9, 24, 16, 72, 72, 24, 24, 4, 6, 1, 1, 24, *divisor(24), 6, *divisor(6))
+        kernel = conv_weight.conv_weight(size, False)
+        toolchain.launch(kernel, (1, 2), gw, g, x, np.array(table, "int32"), *sizes)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x[0, 0], 1), (3, 3))
+    want = np.einsum("ouv,uvrs->ors", g[0], windows).reshape(3, 9)
+    np.testing.assert_allclose(gw.sum(0), want, rtol=0, atol=1e-5)
 
 
 def test_the_naive_convolution() -> None:

@@ -133,12 +133,11 @@ def conv_weight(size: str, wide: bool) -> Kernel:
     signature = ("float32*",) * 3 + ("int32*",) + ("int32",) * 4 + ("int64",) * 4 + ("int32",) * 4
     signature += ("int32", "uint32", "uint32") * 2
     name = f"conv_weight_{way.label}{'' if wide else '_odd'}"
-    per = 1 if tile.threads == 256 else 3
-    return Kernel(name, kernel, signature, (tile.threads, 1, 1), blocks=per, narrow=True)
+    block = tile.threads, 1, 1
+    return Kernel(name, kernel, signature, block, blocks=way.blocks, narrow=True)
 
 
 def catalogue() -> Iterator[Kernel]:
-    """Each tile, and what is not aligned."""
-    for size in ("c64", "c32", "small", "tf32_128", "bf16_128"):
+    """Tiles of float32 and of tensor cores."""
+    for size in ("c64", "c32", "tf32_128"):
         yield conv_weight(size, True)
-    yield conv_weight("c64", False)

@@ -37,15 +37,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from .gemm_mma import TENSOR
-from .gemm_sides import along, over, turned
+from .gemm_sides import along, inlined, over, turned
 from .gemm_way import TINY, WAYS, store
 from .spec import Kernel, cuda, float32, int32, int64
-from .vector import arrived
+from .vector import arrived, block_again, thread_again
 
 TOGETHER = 8  # rows of tiles
 ALL_WAYS = {**WAYS, **TENSOR}
+
+
+def position(high: int, across: int) -> Any:
+    """f(block, m, n): the matrix of the batch, and the first row and column of a block's tile."""
+
+    def where(block, m, n):
+        tall, broad = (m + high - 1) // high, (n + across - 1) // across
+        z = over(block, tall * broad)
+        number = block - z * tall * broad
+        band = over(number, TOGETHER * broad)
+        inside = number - band * TOGETHER * broad
+        lines = min(TOGETHER, tall - band * TOGETHER)
+        along_band = over(inside, lines)
+        row = int32((band * TOGETHER + inside - along_band * lines) * high)
+        return z, row, int32(along_band * across)
+
+    return inlined(where)
 
 
 @cache
@@ -72,7 +90,7 @@ def gemm(
     place_b, fill_b, next_b = right
     size_a, size_b = tile.sizes
     two_a, two_b = 2 * size_a, 2 * size_b
-    places, multiply = way.places, way.multiply
+    places, multiply, where = way.places, way.multiply, position(high, across)
     put = store(way, wide and size not in TENSOR, bias, activation)
 
     def kernel(y, a, b, c, m, n, k, part, inner, a_outer, a_inner, b_outer, b_inner):
@@ -85,15 +103,7 @@ def gemm(
         acc = cuda.local.array(own, float32)
         for i in range(own):
             acc[i] = float32(0)
-        tall, broad = (m + high - 1) // high, (n + across - 1) // across
-        z = over(cuda.blockIdx.x, tall * broad)
-        number = cuda.blockIdx.x - z * tall * broad
-        band = over(number, TOGETHER * broad)
-        inside = number - band * TOGETHER * broad
-        lines = min(TOGETHER, tall - band * TOGETHER)
-        along_band = over(inside, lines)
-        row = int32((band * TOGETHER + inside - along_band * lines) * high)
-        col = int32(along_band * across)
+        z, row, col = where(cuda.blockIdx.x, m, n)
         line_a, line_b = int32(m if transpose_a else k), int32(k if transpose_b else n)
         step_a, step_b = (line_a if transpose_a else 1), (1 if transpose_b else line_b)
         start = cuda.blockIdx.y * part
@@ -109,7 +119,7 @@ def gemm(
         fill_b(sb, 0, b, at_b, line_b, thread, n - col, rest)
         at_a += rest * step_a
         at_b += rest * step_b
-        own_a, own_b, own_row, own_col = places(thread)
+        own_a, own_b, _, _ = places(thread)
         here = int32(0)
         while tiles > 0:
             arrived()
@@ -122,6 +132,8 @@ def gemm(
                 at_b += depth * step_b
             multiply(sa, sb, here * size_a + own_a, here * size_b + own_b, fa, fb, acc)
             here = int32(1 - here)
+        _, _, own_row, own_col = places(thread_again())
+        z, row, col = where(block_again(), m, n)
         at = (z * cuda.gridDim.y + cuda.blockIdx.y) * int64(m) * n
         put(y, at, n, c, row + own_row, col + own_col, m, n, acc)
 
@@ -141,5 +153,5 @@ def catalogue() -> Iterator[Kernel]:
     yield gemm("large", False, True, True, "column", "gelu")
     yield gemm("middle", False, False, True)
     yield gemm("small", False, True, False, "column", "relu")
-    for kind in TENSOR:
-        yield gemm(kind, False, False, True)
+    yield gemm("tf32_128", False, False, True)
+    yield gemm("bf16_128", False, True, True)

@@ -7,6 +7,8 @@
     copy1_if(s, i, x, at, j, valid)    zero where `valid` is false; then nothing is read
     copy4_if(s, i, x, at, j, valid)
     arrived()                          wait for this thread's copies; a barrier tells the others
+    thread_again(), block_again()      threadIdx.x and blockIdx.x, read anew: what is worked out
+                                       from them after a loop needs no register in the loop
 
 A multiplication of 8 x 8 numbers a thread needs 16 numbers of shared memory for 64 products. Read
 one by one that is an instruction for every four products, and the units that compute wait for the
@@ -29,7 +31,7 @@ from __future__ import annotations
 from typing import Any
 
 from .simulator_device import KernelFault, now
-from .spec import device
+from .spec import cuda, device
 
 
 def _place(context: Any, builder: Any, kind: Any, value: Any, index: Any, space: int) -> Any:
@@ -133,6 +135,23 @@ def _arrived() -> Any:
     return arrived
 
 
+def _register(name: str) -> Any:
+    """Read a special register at this place, also where it was read before."""
+    from llvmlite import ir
+    from numba.core import types
+    from numba.cuda.extending import intrinsic
+
+    @intrinsic
+    def read(typing_context):
+        def make(context, builder, signature, args):
+            kind = ir.FunctionType(ir.IntType(32), [])
+            return builder.asm(kind, f"mov.u32 $0, %{name};", "=r", [], True)
+
+        return types.int32(), make
+
+    return read
+
+
 # the simulator's ----------------------------------------------------------------------------------
 UNDER_WAY: dict[Any, list[Any]] = {}  # by block and thread: copies that nobody waited for yet
 
@@ -176,3 +195,5 @@ copy1, copy4, copy1_if, copy4_if = (
     for c in (False, True)
     for n in (1, 4)
 )
+thread_again = device(build=lambda: _register("tid.x"), simulate=lambda: cuda.threadIdx.x)
+block_again = device(build=lambda: _register("ctaid.x"), simulate=lambda: cuda.blockIdx.x)
