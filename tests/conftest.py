@@ -81,6 +81,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return group_of(nodeid)
 
+    # In the order of the files: where those of many tests come first, long single ones come last.
+    config.option.loadscopereorder = False
     return ByGroup(config, log)
 
 
