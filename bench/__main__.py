@@ -36,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["claims"]:
         tried: int = import_module("etude.bench.claims.runner").main(words[1:])
         return tried
+    if words[:1] == ["cuda"]:
+        proved: int = import_module("etude.bench.cuda").main(words[1:])
+        return proved
+    if words[:1] == ["cuda-resources"]:
+        done: int = import_module("etude.bench.cuda_resources").main(words[1:])
+        return done
     parser = _parser()
     given = parser.parse_args(words)
     if given.threads:
@@ -92,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     lines = [f"  {name:10} {what}" for name, what in SUITES.items()]
     lines += ["  all        all of these", "", "report FILES --out PAGE makes a page of JSON files"]
     lines += ["claims tries what the courses say (claims --help)"]
+    lines += ["cuda proves and times the CUDA backend, --simulate without a GPU (cuda --help)"]
     parser = argparse.ArgumentParser(
         prog="python -m etude.bench",
         description="suites:\n" + "\n".join(lines),
