@@ -56,6 +56,19 @@ def test_maxima_and_their_gradients(
     )
 
 
+def test_a_window_in_the_padding_has_the_lowest_number() -> None:
+    for dtype, lowest in (("float32", -np.inf), ("int64", -(2**63)), ("bool", False)):
+        x, geometry = np.ones((1, 1, 3, 3), dtype), ((1, 1), (1, 1), ((0, 0), (1, 0)), (1, 1))
+        out, numbers = windows(x.shape, *geometry)
+        y, positions = np.ones(out, dtype), np.full(out, -7)
+        rest = y.size, 1, 1, *numbers, *divisors(numbers, 8, 9)
+        launch(pool.max_pool(dtype), 1, y, positions, x, *rest)
+        assert (y[0, 0, 1].tolist(), positions[0, 0, 1].tolist()) == (
+            [lowest, 1, 1, 1],
+            [0, 3, 4, 5],
+        )
+
+
 def spread(g: np.ndarray, positions: np.ndarray, shape: Any) -> np.ndarray:
     """The gradient, by both kernels."""
     gx, words = np.full(shape, np.nan, "f4"), np.full(4, 1 << 40)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from math import inf
 
 from .divide import quotient
 from .fault import note_least
@@ -29,6 +30,7 @@ from .folding import lanes_folder, smaller
 from .spec import TYPES, Kernel, cuda, int64
 
 BLOCK = 256
+LOWEST = {"int32": -(2**31), "int64": -(2**63), "bool": 0}
 # height, width, the window's rows and columns, strides, padding before, counts; divisors of counts.
 WINDOWS = (*["int32"] * 10, *["uint32"] * 4)
 # height, width, counts of windows down and across, magic and shift of width and height (or counts).
@@ -44,8 +46,10 @@ def signature(dtype: str, *kinds: str) -> tuple[str, ...]:
 def max_pool(dtype: str) -> Kernel:
     """The first largest element of each window, nan being it, and its place in its plane.
 
-    Arguments: y, positions, x, n (windows), dilations down and across, WINDOWS.
+    A window that lies in the padding alone has the lowest number there is, at 0. Arguments: y,
+    positions, x, n (windows), dilations down and across, WINDOWS.
     """
+    T, lowest = TYPES[dtype], LOWEST.get(dtype, -inf)
 
     def function(
         y,
@@ -75,19 +79,18 @@ def max_pool(dtype: str) -> Kernel:
             plane = quotient(line, m, s)
             y0 = (line - plane * down) * sy - top
             x0 = (i - line * across) * sx - left
-            begin, at = plane * h * w, int64(-1)
-            best = x[begin]
+            begin, at, best = plane * h * w, int64(-1), T(lowest)
             for r in range(rows):
                 yy = y0 + r * dy
                 if yy >= 0 and yy < h:
                     for c in range(columns):
                         xx = x0 + c * dx
                         if xx >= 0 and xx < w:
-                            v = x[begin + yy * w + xx]
+                            v = T(x[begin + yy * w + xx])
                             if at < 0 or v > best or (v != v and best == best):
                                 best, at = v, int64(yy * w + xx)
             y[i] = best
-            positions[i] = at
+            positions[i] = max(at, int64(0))
 
     own = signature(dtype, "*", "int64*", "*", "int32", "int32", "int32", *WINDOWS)
     return Kernel(f"max_pool_{dtype}", function, own, (BLOCK, 1, 1), narrow=dtype == "float32")
