@@ -12,15 +12,13 @@ from conformance import conform, need_torch
 import etude
 
 
-def marks(name: str, why: str | None) -> list[Any]:
-    """Skipped with the reason; traced for coverage on one backend, for that doubles the time."""
-    skipped = [] if why is None else [pytest.mark.skip(reason=why)]
-    return skipped if name == "numpy" else [*skipped, pytest.mark.no_cover]
+def marks(name: str) -> list[Any]:
+    """Traced for coverage on one backend, for that doubles the time."""
+    return [] if name == "numpy" else [pytest.mark.no_cover]
 
 
-BACKENDS = [
-    pytest.param(name, marks=marks(name, why)) for name, why in etude.backends.available().items()
-]
+AVAILABLE = etude.backends.available()
+BACKENDS = [pytest.param(name, marks=marks(name)) for name, why in AVAILABLE.items() if why is None]
 
 
 # The innermost parameter is the backend, so that a worker that has a case's reference values from
@@ -29,6 +27,12 @@ BACKENDS = [
 @pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CASES])
 def test_case(case: Case, backend: str) -> None:
     conform(case, backend)
+
+
+@pytest.mark.parametrize("backend", [name for name, why in AVAILABLE.items() if why is not None])
+def test_backends_that_are_left_out(backend: str) -> None:
+    """Skipped, with the reason, for each backend that has none of the tests above."""
+    pytest.skip(AVAILABLE[backend])
 
 
 def test_cases_are_compared_with_torch() -> None:
