@@ -129,7 +129,10 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         players.load_first(peers)
     except ImportError as error:
         parser.error(f"peer torch: {error}; pip install torch==2.13.0, or choose other --peers")
-    here = tuple(name for name, reason in available().items() if reason is None)
+    reasons = available()
+    here = tuple(name for name, why in reasons.items() if why is None and name != "cuda")
+    if "cuda" in (given.backend or "").split(","):
+        parser.error("a GPU's clock is its own: python -m etude.bench cuda")
     backends = given.backend or ",".join(name for name in here if name != "python")
     quick = QUICK if given.quick else {"rounds": 7, "scale": 1.0}
     return Options(

@@ -299,6 +299,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Any, monkeypatch: Any, capsys: 
     [
         (["modles"], "invalid choice: 'modles'"),
         (["models", "--backend", "nmpy"], "no backend is called 'nmpy'; did you mean 'numpy'?"),
+        (["ops", "--backend", "cuda"], "its own: python -m etude.bench cuda"),
         (["models", "--peers", "jax"], "no peer is called 'jax'; choose from torch, numpy"),
         (["models", "--case", "lenet6"], "no case has 'lenet6' in its name"),
         (["ops", "--family", "matmull"], "no family is called 'matmull'; did you mean 'matmul'?"),
