@@ -7,6 +7,7 @@ slowly, and watched.
 
 from __future__ import annotations
 
+from ..kernels.cuda import toolchain
 from . import cuda_runtime as runtime
 from .base import Backend
 from .cuda_conv import CudaConv
@@ -50,6 +51,10 @@ class CudaBackend(
 
     def __init__(self) -> None:
         runtime.start()
+
+    @property
+    def compile_seconds(self) -> float:
+        return toolchain.seconds()
 
     def release_memory(self) -> None:
         runtime.release_memory()

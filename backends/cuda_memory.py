@@ -116,16 +116,16 @@ class Pool:
     def release(self) -> None:
         """Give all that is kept back to the device."""
         with self.lock:
-            for blocks in self.free.values():
+            kept, self.free, self.kept = self.free, {}, 0  # buffers may die while this goes on
+            for blocks in kept.values():
                 for address, _ in blocks:
                     self.device.free(address)
-            self.free, self.kept = {}, 0
             self.device.synchronize()
 
     def explained(self, size: int, shape: Shape, dtype: str) -> str:
         """The message of an out-of-memory error."""
         free, total = self.device.total()
-        kinds = Counter(self.held.values())
+        kinds = Counter(list(self.held.values()))
         largest = sorted(kinds.items(), key=lambda item: -item[0][0] * item[1])[:MOST_NAMED]
         named = ", ".join(
             f"{count} x {shape} {dtype} ({readable(each * count)})"
@@ -152,10 +152,10 @@ class PrivatePool(Pool):
     def release(self) -> None:
         """Hand what is kept to the parent."""
         with self.lock:
-            for size, blocks in self.free.items():
+            kept, self.free, self.kept = self.free, {}, 0
+            for size, blocks in kept.items():
                 for address, raw in blocks:
                     self.parent.put(address, raw, size)
-            self.free, self.kept = {}, 0
 
     def __del__(self) -> None:
         self.release()

@@ -91,6 +91,9 @@ _wait = os.environ.get("ETUDE_CUDA_SYNC", "0") not in ("", "0")
 # the device ---------------------------------------------------------------------------------------
 def start(chosen: Any = None) -> Any:
     """Take a device: the one given, the simulator if that is on, or the GPU. Raises ImportError."""
+    wish = os.environ.get("ETUDE_CUDA", "")
+    if wish not in ("", "simulate"):
+        raise ImportError(f"ETUDE_CUDA is {wish!r}, which is neither 'simulate' nor empty")
     if chosen is None and toolchain.simulating():
         reason = toolchain.simulator_missing()
         if reason is not None:

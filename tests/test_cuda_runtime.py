@@ -371,6 +371,12 @@ def test_without_greenlet_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) ->
         runtime.start()
 
 
+def test_a_misspelt_wish_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETUDE_CUDA", "sim")
+    with pytest.raises(ImportError, match="ETUDE_CUDA is 'sim', which is neither 'simulate' nor"):
+        runtime.start()
+
+
 def test_the_driver_has_the_functions_that_are_called() -> None:
     if compiler.missing() is not None:
         pytest.skip(str(compiler.missing()))

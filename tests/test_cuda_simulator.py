@@ -261,6 +261,22 @@ def different_places(x):
         cuda.any_sync(FULL, True)
 
 
+def beyond_local(x):
+    own = cuda.local.array(4, float32)
+    own[cuda.threadIdx.x] = float32(1)
+
+
+def before_local(x):
+    own = cuda.local.array((2, 2), float32)
+    x[0] = own[0, cuda.threadIdx.x - 1]
+
+
+def beyond_tile(x):
+    tile = cuda.shared.array((2, 2), float32)
+    tile[0, 2] = float32(1)
+    cuda.syncthreads()
+
+
 def no_kernel(x):
     x[0] = undefined_name  # noqa: F821
 
@@ -278,6 +294,9 @@ PLANTED = [
     (lane_that_ended, 1, 32, r"shfl_down_sync: the mask 0xffffffff names lane 8, which has ended"),
     (lane_outside, 1, 32, r"lane 15 reads lane 16, which is not in the mask"),
     (different_places, 1, 32, r"cuda.syncwarp: lane 16 is at cuda.any_sync instead"),
+    (beyond_local, 1, 5, r"thread \(4, 0, 0\): index 4 of a local array, which has shape \(4,\)"),
+    (before_local, 1, 1, r"index \(0, -1\) of a local array, which has shape \(2, 2\)"),
+    (beyond_tile, 1, 1, r"index \(0, 2\) of a shared array, which has shape \(2, 2\)"),
     (no_kernel, 1, 1, r"NameError: name 'undefined_name' is not defined"),
 ]
 

@@ -167,7 +167,8 @@ def to_ptx(modules: list[str], options: dict[str, Any]) -> str:
     for text in modules:
         unit.add_module(nvvm.llvm_replace(text).encode())
     unit.verify()
-    unit.lazy_add_module(libdevice())
+    if any("@__nv_" in text or '@"__nv_' in text for text in modules):
+        unit.lazy_add_module(libdevice())
     return unit.compile().decode().strip("\x00 \n")
 
 

@@ -141,7 +141,7 @@ class Driver:
 
     def __init__(self, api: Any, ordinal: int = 0) -> None:
         self.api, self.ordinal, self.local = api, ordinal, threading.local()
-        self.plans: dict[Kernel, Plan] = {}
+        self.plans: dict[int, Plan] = {}  # by the kernel's id; a plan keeps its kernel
         self.names: deque[str] = deque(maxlen=REMEMBERED)
         self.launches, self.lock = 0, threading.RLock()
         self.call("cuInit", 0)
@@ -206,11 +206,11 @@ class Driver:
     # work ---------------------------------------------------------------------------------------
     def plan(self, kernel: Kernel) -> Plan:
         """The kernel on the device, compiled and loaded when first asked for."""
-        plan = self.plans.get(kernel)
+        plan = self.plans.get(id(kernel))
         if plan is None:
             with self.lock:
-                plan = self.plans.get(kernel) or Plan(self, kernel)
-                self.plans[kernel] = plan
+                plan = self.plans.get(id(kernel)) or Plan(self, kernel)
+                self.plans[id(kernel)] = plan
         return plan
 
     def launch(

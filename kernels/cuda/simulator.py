@@ -14,6 +14,7 @@ Python: 1/0 is inf, int32(x) wraps; but plain int arithmetic never overflows her
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
@@ -51,6 +52,7 @@ class SimulatorTarget(Target):
 
 
 TARGET = SimulatorTarget()
+LOCK = threading.Lock()  # there is one simulator, as there is one `cuda` in kernel code
 
 
 @cache
@@ -67,6 +69,18 @@ def run(
     races: bool = True,
 ) -> None:
     """Run a launch to its end. Raises KernelFault."""
+    with LOCK:
+        run_all(kernel, grid, block, arguments, races)
+
+
+def run_all(
+    kernel: Kernel,
+    grid: tuple[int, int, int],
+    block: tuple[int, int, int],
+    arguments: tuple[Any, ...],
+    races: bool,
+) -> None:
+    """Run a launch while no other one runs."""
     function, meets = prepared(kernel.function)
     arena = Arena(kernel.shared, races)
     values = bound(kernel, arguments, arena)
@@ -81,6 +95,7 @@ def run(
                     run_meeting(function, values, threads, order)
                 else:
                     run_apart(function, values, threads, order)
+                arena.check()
             except Exception as error:
                 raise fault(kernel, error) from error
 

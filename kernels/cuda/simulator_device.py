@@ -36,6 +36,7 @@ class Now:
 
     def __init__(self) -> None:
         self.thread = self.block = self.epoch = 0
+        self.stamp = 0, 0, 0, 0  # of the running thread: block, thread, barriers passed
         self.warp_epochs: list[int] = []
         self.arena: Any = None
 
@@ -52,6 +53,7 @@ class Now:
 
     def enter_thread(self, number: int, place: tuple[int, int, int]) -> None:
         self.thread = number
+        self.stamp = self.block, number, self.epoch, self.warp_epochs[number // WARP]
         at = CUDA.threadIdx
         at.z, at.y, at.x = place
 

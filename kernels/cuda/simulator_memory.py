@@ -8,6 +8,7 @@ kernel that calls `cuda.threadfence` orders its blocks by other means, and is tr
 from __future__ import annotations
 
 import sys
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -16,63 +17,51 @@ import numpy as np
 from .simulator_device import DTYPES, TYPES, WARP, KernelFault, now
 from .spec import Kernel
 
-POISON = {"f": np.nan, "i": -1515870811, "u": 2779096485, "b": True}
-
-
-def poisoned(size: int, dtype: Any) -> np.ndarray:
-    """New memory that nobody has written: nan, or a conspicuous integer."""
-    return np.full(size, POISON[np.dtype(dtype).kind], dtype)
+Stamp = tuple[int, int, int, int]  # block, thread, barriers passed by its block and its warp
+CASTS = {np.dtype(name): kind for name, kind in TYPES.items() if name != "boolean"}
+# What memory holds that nobody has written: nan, or a conspicuous integer.
+POISONED: dict[str, Any] = {
+    "float32": np.float32("nan"),
+    "float64": np.float64("nan"),
+    "int32": -1515870811,
+    "int64": -1515870811,
+    "uint32": 2779096485,
+    "uint64": 2779096485,
+    "bool": True,
+}
 
 
 class Memory:
     """What a pointer points to: a flat array that refuses what lies outside of it."""
 
-    __slots__ = ("data", "floats", "name", "readers", "shape", "size", "wrap", "writers")
+    __slots__ = ("cast", "data", "get", "name", "readers", "shape", "size", "writers")
 
-    def __init__(self, name: str, data: np.ndarray, shape: tuple[int, ...], watched: bool) -> None:
+    def __init__(self, name: str, data: np.ndarray, shape: tuple[int, ...]) -> None:
         self.name, self.data, self.shape, self.size = name, data, shape, data.size
-        self.floats = data.dtype.kind == "f"
-        self.wrap = TYPES[str(data.dtype)]
-        self.writers: dict[int, tuple[int, ...]] | None = {} if watched else None
-        self.readers: dict[int, dict[int, tuple[int, ...]]] = {}
+        floats = data.dtype.kind == "f"
+        self.get = data.__getitem__ if floats else data.item
+        self.cast = None if floats else CASTS[data.dtype]
+        self.writers: dict[int, Stamp] = {}
+        self.readers: dict[int, list[Stamp]] = {}
 
     def at(self, index: Any) -> int:
         """The flat position of an index. Raises KernelFault if there is none."""
-        if isinstance(index, tuple):
-            flat = 0
-            for i, n in zip(index, self.shape, strict=True):
-                if not 0 <= i < n:
-                    raise KernelFault(f"index {index} of {self.name}, which has shape {self.shape}")
-                flat = flat * n + i
-            return flat
-        if not 0 <= index < self.size or len(self.shape) > 1:
+        if not 0 <= index < self.size:
             raise KernelFault(f"index {index} of {self.name}, which has shape {self.shape}")
         return index
 
-    def __getitem__(self, index: Any) -> Any:
-        i = self.at(index)
-        if self.writers is not None:
-            self.watch_read(i)
-        return self.data[i] if self.floats else self.data.item(i)
+    def __getitem__(self, i: Any) -> Any:
+        if not 0 <= i < self.size:
+            self.at(i)
+        return self.get(i)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        i = self.at(index)
-        if self.writers is not None:
-            self.watch_write(i)
-        self.data[i] = self.wrap(value)
+    def __setitem__(self, i: Any, value: Any) -> None:
+        if not 0 <= i < self.size:
+            self.at(i)
+        self.data[i] = value if self.cast is None else self.cast(value)
 
-    def watch_read(self, i: int) -> None:
-        writer = self.writers.get(i)
-        if writer is not None and unordered(writer):
-            raise self.race(i, writer, "reads", "wrote")
-
-    def watch_write(self, i: int) -> None:
-        writer = self.writers.get(i)
-        if writer is not None and unordered(writer):
-            raise self.race(i, writer, "writes", "wrote")
-        self.writers[i] = stamp()
-
-    def race(self, i: int, other: tuple[int, ...], does: str, did: str) -> KernelFault:
+    def race(self, i: int, other: Stamp, does: str, did: str) -> KernelFault:
+        """The error for an access that nothing orders after another."""
         block = "" if other[0] == now.block else f" of block {other[0]}"
         return KernelFault(
             f"a race: it {does} element {i} of {self.name}, which thread {other[1]}{block} {did} "
@@ -80,29 +69,91 @@ class Memory:
         )
 
 
-class Shared(Memory):
+class Watched(Memory):
+    """Global memory: who wrote an element is remembered while the launch lasts."""
+
+    __slots__ = ()
+
+    def __getitem__(self, i: Any) -> Any:
+        if not 0 <= i < self.size:
+            self.at(i)
+        writer = self.writers.get(i)
+        if writer is not None and writer is not now.stamp and unordered(writer):
+            raise self.race(i, writer, "reads", "wrote")
+        return self.get(i)
+
+    def __setitem__(self, i: Any, value: Any) -> None:
+        if not 0 <= i < self.size:
+            self.at(i)
+        writer = self.writers.get(i)
+        if writer is not None and writer is not now.stamp and unordered(writer):
+            raise self.race(i, writer, "writes", "wrote")
+        self.writers[i] = now.stamp
+        self.data[i] = value if self.cast is None else self.cast(value)
+
+
+class Shared(Watched):
     """Shared memory: also reads are remembered, for a write that comes too early."""
 
     __slots__ = ()
 
-    def watch_read(self, i: int) -> None:
-        super().watch_read(i)
-        self.readers.setdefault(i, {})[now.thread] = stamp()
+    def __getitem__(self, i: Any) -> Any:
+        value = super().__getitem__(i)
+        stamp, readers = now.stamp, self.readers.get(i)
+        if readers is None or readers[-1][2] < stamp[2]:  # what was before a barrier is ordered
+            self.readers[i] = [stamp]
+        elif readers[-1] is not stamp:
+            readers.append(stamp)
+        return value
 
-    def watch_write(self, i: int) -> None:
-        super().watch_write(i)
-        for reader in self.readers.pop(i, {}).values():
-            if unordered(reader):
+    def __setitem__(self, i: Any, value: Any) -> None:
+        super().__setitem__(i, value)
+        for reader in self.readers.pop(i, ()):
+            if reader is not now.stamp and unordered(reader):
                 raise self.race(i, reader, "writes", "read")
 
 
-def stamp() -> tuple[int, int, int, int]:
-    """Who accesses memory and when: block, thread, barriers passed by its block and its warp."""
-    t = now.thread
-    return now.block, t, now.epoch, now.warp_epochs[t // WARP]
+class Tiled:
+    """Shared memory of several axes."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory, self.shape = memory, memory.shape
+
+    def at(self, index: Any) -> int:
+        """The flat position of an index. Raises KernelFault if there is none."""
+        flat = 0
+        for i, n in zip(index, self.shape, strict=True):
+            if not 0 <= i < n:
+                raise KernelFault(f"index {index} of a shared array, which has shape {self.shape}")
+            flat = flat * n + i
+        return flat
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.memory[self.at(index)]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.memory[self.at(index)] = value
 
 
-def unordered(other: tuple[int, ...]) -> bool:
+class Local(dict[Any, Any]):
+    """A thread's own array; stores, which are frequent, go unchecked until the thread ends."""
+
+    def __init__(self, shape: tuple[int, ...], value: Any) -> None:
+        indices = range(shape[0]) if len(shape) == 1 else product(*map(range, shape))
+        super().__init__(dict.fromkeys(indices, value))
+        self.shape, self.thread, self.elements = shape, now.thread, prod(shape)
+
+    def __missing__(self, index: Any) -> Any:
+        raise KernelFault(f"index {index} of a local array, which has shape {self.shape}")
+
+    def check(self) -> None:
+        """Raise KernelFault if something was stored where there is no element."""
+        if len(self) > self.elements:
+            now.thread = self.thread
+            self.__missing__(list(self)[self.elements])
+
+
+def unordered(other: Stamp) -> bool:
     """Whether nothing orders an earlier access before the running thread's."""
     block, thread, epoch, warp_epoch = other
     if block != now.block:
@@ -118,24 +169,35 @@ class Arena:
 
     def __init__(self, dynamic: int, watched: bool) -> None:
         self.dynamic, self.watched, self.fenced = dynamic, watched, False
-        self.shared: dict[Any, Memory] = {}
+        self.shared: dict[Any, Any] = {}
+        self.locals: list[Local] = []
 
     def enter_block(self) -> None:
+        """Forget what the block before had."""
         self.shared.clear()
 
-    def array(self, kind: str, shape: Any, dtype: Any) -> Memory:
+    def check(self) -> None:
+        """Look at the local arrays of threads that have ended. Raises KernelFault."""
+        for local in self.locals:
+            local.check()
+        self.locals.clear()
+
+    def array(self, kind: str, shape: Any, dtype: Any) -> Any:
         """cuda.shared.array and cuda.local.array: one for each place in the code, or each call."""
         shape = shape if isinstance(shape, tuple) else (shape,)
         name = DTYPES[dtype]
         if kind == "local":
-            return Memory("a local array", poisoned(prod(shape), name), shape, False)
+            self.locals.append(Local(shape, POISONED[name]))
+            return self.locals[-1]
         frame = sys._getframe(2)
         key = name if shape == (0,) else (frame.f_code, frame.f_lasti)
         if key not in self.shared:
             if shape == (0,):
                 shape = (self.dynamic // np.dtype(name).itemsize,)
-            data = poisoned(prod(shape), name)
-            self.shared[key] = Shared("a shared array", data, shape, self.watched)
+            memory = (Shared if self.watched else Memory)(
+                "a shared array", np.full(prod(shape), POISONED[name], name), shape
+            )
+            self.shared[key] = memory if len(shape) == 1 else Tiled(memory)
         return self.shared[key]
 
 
@@ -168,5 +230,6 @@ def view(
     flat = array.reshape(-1).view(wanted)
     key = flat.__array_interface__["data"][0], wanted
     if key not in seen:
-        seen[key] = Memory(f"argument {position}", flat, flat.shape, arena.watched)
+        kept = Watched if arena.watched else Memory
+        seen[key] = kept(f"argument {position}", flat, flat.shape)
     return seen[key]

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ Grid = int | tuple[int, ...]
 class _State:
     simulate = os.environ.get("ETUDE_CUDA") == "simulate"
     races = True
+    seconds = 0.0
 
 
 # launching ---------------------------------------------------------------------------------------
@@ -68,8 +70,9 @@ def threads(n: int, preferred: int) -> int:
 
 def three(size: Grid) -> tuple[int, int, int]:
     """A grid's or a block's size along x, y and z."""
-    sizes = size if isinstance(size, tuple) else (size,)
-    return tuple(map(int, sizes)) + (1,) * (3 - len(sizes))  # type: ignore[return-value]
+    if isinstance(size, tuple):
+        return size if len(size) == 3 else (*size, 1, 1)[:3]
+    return size, 1, 1
 
 
 def shape_of(
@@ -104,6 +107,21 @@ def simulator_missing() -> str | None:
     return None
 
 
+@contextmanager
+def timed() -> Iterator[None]:
+    """Count what is done inside as compiling."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        _State.seconds += time.perf_counter() - began
+
+
+def seconds() -> float:
+    """What compiling kernels took in this process."""
+    return _State.seconds
+
+
 # machine code ------------------------------------------------------------------------------------
 @cache
 def ptx(kernel: Kernel) -> str:
@@ -112,7 +130,8 @@ def ptx(kernel: Kernel) -> str:
     kept = code_cache.read(name)
     if kept is not None:
         return kept[1].decode()
-    text = compiler.ptx(kernel)
+    with timed():
+        text = compiler.ptx(kernel)
     code_cache.write(name, {"kernel": kernel.name}, text.encode())
     return text
 
@@ -124,7 +143,9 @@ def cubin(kernel: Kernel, arch: str) -> tuple[bytes, str]:
     kept = code_cache.read(name)
     if kept is not None:
         return kept[1], kept[0]["log"]
-    code, log = compiler.link(ptx(kernel), arch, kernel.name, kernel.registers)
+    text = ptx(kernel)
+    with timed():
+        code, log = compiler.link(text, arch, kernel.name, kernel.registers)
     code_cache.write(name, {"kernel": kernel.name, "arch": arch, "log": log}, code)
     return code, log
 
