@@ -172,6 +172,12 @@ def listed(result: Any) -> list[Any]:
     return [buffer for buffer in several if buffer is not None]
 
 
+def _within(made: Check, check: Check) -> bool:
+    """Whether indices that passed one check pass another."""
+    allowed = made.skip is None or made.skip == check.skip
+    return allowed and made.low >= check.low and made.high <= check.high
+
+
 def _only_for(check: Check, records: Sequence[Record]) -> bool:
     """Whether all of the records are about the word of a check."""
     word = check.word.address
@@ -192,7 +198,7 @@ class Recording:
         self.parts: list[Executable | Called | Checked] = []
         self.kept: list[Any] = []
         self.sure: set[Value] = set()
-        self.looked: set[tuple[int | None, int, int]] = set()  # checks that need not be made again
+        self.looked: dict[int | None, Check] = {}  # the last check of each buffer from outside
         self.pool = runtime.private_pool()  # what is made in here stays the graph's
         with self.pool:
             self.slots = {i: engine.empty(*spec(program.reads[i])) for i in sorted(moving)}
@@ -209,6 +215,7 @@ class Recording:
         for v in kept.keys() & written(program):
             env[layout.of[v]] = work = self.engine.empty(*spec(v))
             self.recorder.copy(work, kept.pop(v))
+        self.constants = list(kept.values())
         for call, (instruction, _) in zip(layout.calls, program.steps(), strict=True):
             self._step(instruction, call, env)
         self._keep_results(program, {v: env[layout.of[v]] for v in program.returns}, arena, kept)
@@ -256,11 +263,12 @@ class Recording:
         for at, check in own.checks:
             mine, done = own.records[done:at], at
             read = self._read(check) if _only_for(check, mine) else None
-            key = read, check.low, check.high
-            if key in self.looked or (sure and _only_for(check, mine)):
+            if read in self.looked and _within(self.looked[read], check):
+                continue
+            if sure and _only_for(check, mine):
                 continue
             if read is not None:
-                self.looked.add(key)
+                self.looked[read] = check
             if read is None or read in self.slots:
                 self.recorder.records += mine
                 self._end_part()
@@ -272,8 +280,9 @@ class Recording:
         self.kept += own.kept
 
     def _read(self, check: Check) -> int | None:
-        """Which of the buffers that a run is given the indices are."""
-        same = [i for i, b in enumerate(self.bound) if runtime.same_memory(check.indices, b)]
+        """Which buffer it is about: of those that a run is given, and the constants after them."""
+        outside = (*self.bound, *self.constants)
+        same = [i for i, b in enumerate(outside) if runtime.same_memory(check.indices, b)]
         return same[0] if same else None
 
     def _end_part(self) -> None:

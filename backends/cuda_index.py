@@ -38,7 +38,7 @@ def check(backend: Tier1, indices: Any, low: int, high: int, skip: int = NO_SKIP
     if recorded is None:
         raise_if_bad(backend, word, indices, low, high)
     else:
-        recorded.check(word, indices, low, high)
+        recorded.check(word, indices, low, high, None if skip == NO_SKIP else skip)
 
 
 def argsort(x: Any, outer: int, length: int, inner: int, descending: bool, out: Any) -> Any:

@@ -61,6 +61,7 @@ class Check:
     indices: Any
     low: int
     high: int
+    skip: int | None  # may be there too, though it lies outside
 
 
 Record = Launch | Copy | Fill
@@ -100,9 +101,9 @@ class Recorder:
         """Hold on to memory that was filled while work was recorded."""
         self.kept.append(array)
 
-    def check(self, word: Any, indices: Any, low: int, high: int) -> None:
+    def check(self, word: Any, indices: Any, low: int, high: int, skip: int | None) -> None:
         """Write down that a word is to be looked at."""
-        self.checks.append((len(self.records), Check(word, indices, low, high)))
+        self.checks.append((len(self.records), Check(word, indices, low, high, skip)))
 
     def host(self, what: str) -> None:
         """Refuse what needs the values of device memory now."""

@@ -231,6 +231,15 @@ def test_a_bad_index_is_an_error_before_weights_change(cuda: Any) -> None:
     assert np.isfinite(step(x, etude.tensor([0, 1])).item())
 
 
+def test_labels_that_one_op_may_skip_are_looked_at_again_for_another(cuda: Any) -> None:
+    f = etude.compile(lambda x, y: F.cross_entropy(x, y) + x[y].sum())
+    x = etude.rand(3, 3)
+    for labels in ([0, 1, 2], [2, 1, 0], [1, 1, 0]):
+        f(x, etude.tensor(labels))
+    with pytest.raises(IndexError, match="-100"):
+        f(x, etude.tensor([0, -100, 1]))
+
+
 def test_indices_that_stay_are_looked_at_once(cuda: Any, graphs: list[Any]) -> None:
     rows = etude.tensor([0, 2])
     f = etude.compile(lambda x: x[rows])
