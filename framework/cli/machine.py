@@ -10,8 +10,8 @@ from typing import Any
 
 from etude.backends import registry
 
-OPTIONAL = ("numba", "numba-cuda", "greenlet", "scikit-learn", "safetensors", "matplotlib")
-OPTIONAL += ("click", "rich", "torch")
+CUDA = ("numba-cuda", "greenlet")
+OPTIONAL = ("numba", *CUDA, "scikit-learn", "safetensors", "matplotlib", "click", "rich", "torch")
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 THREAD_VARIABLES = ("ETUDE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", *BLAS_VARIABLES)
 
