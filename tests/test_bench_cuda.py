@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("greenlet", reason="the simulator needs greenlet: etude[cudasim]")
 
 from cuda_device import cuda_backend
+from test_cuda_graph import FakeApi, FakeDriver
 
 from etude.bench import (
     cuda,
@@ -270,3 +271,85 @@ def test_multiply_adds_are_as_many_as_are_counted() -> None:
         toolchain.launch(probe.multiply_adds(), 1, y, 3, 0.5, 0.25, block=32)
     np.testing.assert_allclose(y, 4.0, rtol=1e-3)
     assert probe.flops(32, 3) == 2 * 64 * 32 * 3
+
+
+# etude's side, over the driver that tests of graphs make up ---------------------------------------
+class Clock(FakeDriver):
+    """With events, of which each is a second after the one before, and a device's numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle, self.now = 0, 0
+        numbers = SimpleNamespace(
+            CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE="l2", CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="sm"
+        )
+        self.api = SimpleNamespace(**vars(FakeApi), CUdevice_attribute=numbers)
+
+    def cuEventCreate(self, flags: int) -> list[int]:
+        return [0]
+
+    def cuEventRecord(self, event: list[int], stream: str) -> None:
+        assert stream == self.stream
+        self.now += 1
+        event[0] = self.now
+
+    def cuEventSynchronize(self, event: list[int]) -> None:
+        assert event[0]
+
+    def cuEventElapsedTime(self, begin: list[int], end: list[int]) -> float:
+        return 1e3 * (end[0] - begin[0])
+
+    def cuEventDestroy(self, event: list[int]) -> None:
+        event.clear()
+
+    def cuDeviceGetAttribute(self, kind: str, handle: int) -> int:
+        return {"l2": 4096, "sm": 1}[kind]
+
+    def cuDriverGetVersion(self) -> int:
+        return 13000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    with cuda_backend(Clock()) as engine:
+        monkeypatch.setattr("etude.bench.players.get", lambda name: engine)
+        monkeypatch.setattr(cuda_devices, "get", lambda name: engine)
+        monkeypatch.setattr(cuda_devices, "peer", lambda: None)
+        from etude.backends import cuda_runtime
+
+        yield cuda_runtime.device()
+
+
+@pytest.mark.parametrize("name", ["add 1k", "matmul 64x84x10 NT", "Adam LeNet-5", "softmax 64x10"])
+def test_steps_are_captured_and_timed_by_the_devices_events(clock: Clock, name: str) -> None:
+    case = next(small(c) for c in cuda_cases.TINY if c.name == name)
+    (side,) = cuda_devices.sides()
+    work = case.work()
+    steps = side.steps(work, 2)
+    graph = side.capture(steps)
+    assert graph is not None
+    assert side.elapsed(graph, 3) == 1.0
+    assert clock.counts["cuGraphLaunch"] == 3
+    (timing,) = cuda_race.race(work, [side], cuda_devices.cache(), 3)
+    assert (timing.name, timing.how, len(timing.rounds)) == ("etude", "graph", 3)
+
+
+def test_memory_is_poisoned_and_then_is_not(clock: Clock) -> None:
+    engine, filled = cuda_devices.get("cuda"), list[int]()
+    clock.fill = lambda address, byte, size: filled.append(byte)
+    with cuda_devices.poisoned():
+        engine.empty((5,), "float32")
+    assert filled == [0xFF]
+    engine.empty((5,), "float32")
+    assert filled == [0xFF]
+
+
+def test_ceilings_and_fingerprint(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_devices, "COPY", 1 << 10)
+    monkeypatch.setattr(cuda_devices, "CHAIN", 1)
+    monkeypatch.setattr(cuda_devices.probe, "BLOCK", 2048)
+    monkeypatch.setattr(cuda_devices.runtime, "launch", lambda *_: None)
+    found = cuda_devices.ceilings()
+    assert set(found["copies"]) == {"memcpy", "kernel"}
+    assert found["cache"] == 4096
+    assert cuda_devices.fingerprint(False)["name"] == "made up"
