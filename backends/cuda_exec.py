@@ -55,18 +55,16 @@ class Chain:
         self.driver, self.kept = driver, list[Any]()
         self.turned: list[tuple[Any, Any, Arguments, tuple[Any, ...]]] = []
         driver.enter()
-        graph = driver.call("cuGraphCreate", 0)
+        self.nodes = driver.call("cuGraphCreate", 0)  # its nodes are how those of `graph` are named
         node = None
-        try:
-            for r in records:
-                node = self._node(graph, [] if node is None else [node], r)
-            self.graph = driver.call("cuGraphInstantiate", graph, 0)
-        finally:
-            driver.call("cuGraphDestroy", graph)
+        for r in records:
+            node = self._node(self.nodes, [] if node is None else [node], r)
+        self.graph = driver.call("cuGraphInstantiate", self.nodes, 0)
 
     def __del__(self) -> None:
-        if hasattr(self, "graph"):
-            self.driver.call("cuGraphExecDestroy", self.graph)
+        for name, end in (("graph", "cuGraphExecDestroy"), ("nodes", "cuGraphDestroy")):
+            if hasattr(self, name):
+                self.driver.call(end, getattr(self, name))
 
     def _node(self, graph: Any, after: list[Any], r: Record) -> Any:
         call, api = self.driver.call, self.driver.api

@@ -75,6 +75,8 @@ int cuLaunchKernel(void *f, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 
     return s != STREAM || extra || (run && run(f, sizes, arguments));
 }
 
+#include "cuda_stub_graph.h"
+
 #define KNOWN(name, versioned) {#name, (void *)versioned}
 static const struct { const char *name; void *function; } known[] = {
     KNOWN(cuInit, cuInit), KNOWN(cuDriverGetVersion, cuDriverGetVersion),
@@ -93,6 +95,13 @@ static const struct { const char *name; void *function; } known[] = {
     KNOWN(cuEventDestroy, cuEventDestroy_v2), KNOWN(cuModuleLoadData, cuModuleLoadData),
     KNOWN(cuModuleGetFunction, cuModuleGetFunction),
     KNOWN(cuFuncSetAttribute, cuFuncSetAttribute), KNOWN(cuLaunchKernel, cuLaunchKernel),
+    KNOWN(cuGraphCreate, cuGraphCreate), KNOWN(cuGraphAddKernelNode, cuGraphAddKernelNode_v2),
+    KNOWN(cuGraphAddMemcpyNode, cuGraphAddMemcpyNode),
+    KNOWN(cuGraphAddMemsetNode, cuGraphAddMemsetNode),
+    KNOWN(cuGraphInstantiateWithFlags, cuGraphInstantiateWithFlags),
+    KNOWN(cuGraphExecKernelNodeSetParams, cuGraphExecKernelNodeSetParams_v2),
+    KNOWN(cuGraphLaunch, cuGraphLaunch), KNOWN(cuGraphExecDestroy, cuGraphExecDestroy),
+    KNOWN(cuGraphDestroy, cuGraphDestroy),
 };
 
 int cuGetProcAddress_v2(const char *name, void **p, int version, uint64_t flags, int *status) {

@@ -357,22 +357,23 @@ class FakeDriver:
         fill = lambda: self.real.fill(p.dst, p.value, p.width * p.elementSize)  # noqa: E731
         return self.add(graph, after, count, fill)
 
-    def cuGraphInstantiate(self, graph: list[Any], flags: int) -> list[Any]:
-        return list(graph)
+    def cuGraphInstantiate(self, graph: list[Any], flags: int) -> SimpleNamespace:
+        return SimpleNamespace(nodes=graph)
 
     def cuGraphDestroy(self, graph: list[Any]) -> None:
         graph.clear()
 
-    def cuGraphExecDestroy(self, graph: list[Any]) -> None:
-        graph.clear()
+    def cuGraphExecDestroy(self, graph: SimpleNamespace) -> None:
+        assert graph.nodes, "the nodes are destroyed after the graph that is named by them"
 
-    def cuGraphExecKernelNodeSetParams(self, graph: list[Any], node: Any, fields: Any) -> None:
-        assert any(node is n for n in graph)
+    def cuGraphExecKernelNodeSetParams(self, graph: Any, node: Any, fields: Any) -> None:
+        assert any(node is n for n in graph.nodes)
         node.work = self.kernel(fields)
 
-    def cuGraphLaunch(self, graph: list[Any], stream: Any) -> None:
+    def cuGraphLaunch(self, graph: SimpleNamespace, stream: Any) -> None:
         assert stream == self.stream
-        for node in graph:
+        assert graph.nodes
+        for node in graph.nodes:
             node.work()
 
 
@@ -388,7 +389,7 @@ def test_the_graph_api_is_asked_for_the_same_work(graphs: list[Any]) -> None:
     assert device.counts["cuGraphLaunch"] == 2 * 6
     assert device.counts["cuGraphExecKernelNodeSetParams"] >= 6
     graphs.clear()
-    assert device.counts["cuGraphExecDestroy"] == 2
+    assert device.counts["cuGraphExecDestroy"] == device.counts["cuGraphDestroy"] == 2
 
 
 def test_copies_and_fills_are_nodes_too() -> None:
