@@ -12,7 +12,7 @@ from ..kernels.cuda.divide import divisor
 from . import cuda_conv_plans as plans
 from .cuda_cuts import MULTIPROCESSORS, up
 from .cuda_matmul import ACTIVATIONS
-from .cuda_runtime import empty, from_host, launch, set_recorder
+from .cuda_runtime import device, empty, from_host, launch, set_recorder
 from .defaults.conv import ConvDefaults
 from .precision import tile_kind
 from .tier1 import Buffer, Pairs, Shape, window_count
@@ -21,15 +21,21 @@ MOST = 65535  # blocks of a grid along y and z
 LIMIT = 1 << 31
 
 
+def device_table(table: plans.Table) -> Any:
+    """A table in the device's memory, kept: a shape's is the same in each step."""
+    return table_on(device(), table)
+
+
 @lru_cache(1024)
-def device_table(numbers: tuple[int, ...]) -> Any:
-    """A table in the device's memory, kept: a shape's is the same in each step.
+def table_on(device: Any, table: plans.Table) -> Any:
+    """A table in the memory of one device.
 
     Made at once also while a recorder writes launches down: it is no part of what they do.
     """
+    numbers = array("i", table.numbers or (0,))
     recorder = set_recorder(None)
     try:
-        return from_host(memoryview(array("i", numbers or (0,))), (max(1, len(numbers)),), "int32")
+        return from_host(memoryview(numbers), (len(numbers),), "int32")
     finally:
         set_recorder(recorder)
 
@@ -46,7 +52,7 @@ def run(
         groups, depth, rows = image.packed
         packed = empty((groups * depth * rows,), "float32")
         tiles = up(depth, 32), up(rows, 32), groups
-        sizes = image.head[0], len(image.offsets), rows, depth, plan.w_row, plan.w_group
+        sizes = image.head[0], len(image.offsets.numbers), rows, depth, plan.w_row, plan.w_group
         launch(conv.pack(), tiles, packed, w, device_table(image.offsets), *sizes)
         kernel = conv.conv(image.size, image.wide, bias, act)
         launch(kernel, image.grid, target, packed, x, b, table, *image.head, *image.tail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -26,14 +27,21 @@ class Tap(NamedTuple):
     weight: int
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Numbers that a kernel reads, looked up by which table it is, not by what is in it."""
+
+    numbers: tuple[int, ...]
+
+
 class Image(NamedTuple):
     """A launch of conv.conv: pixels of one class, and everything that its arguments need."""
 
     size: str  # of the tile
     wide: bool
     grid: tuple[int, int, int]
-    table: tuple[int, ...]
-    offsets: tuple[int, ...]  # in a row of the weights, as conv.pack reads them
+    table: Table
+    offsets: Table  # in a row of the weights, as conv.pack reads them
     packed: tuple[int, int, int]  # groups, depth, rows of the packed weights
     head: tuple[int, ...]  # m, pixels, k, part
     tail: tuple[int, ...]  # the arguments after them
@@ -91,8 +99,8 @@ def image(
         size,
         wide,
         (tiles, parts, groups),
-        tuple(table),
-        tuple(tap.weight for tap in taps),
+        Table(tuple(table)),
+        Table(tuple(tap.weight for tap in taps)),
         (groups, k, up(m, tile.rows) * tile.rows),
         (m, prod(pixels), k, part),
         (*source, down * across, *divisor(down * across), across, *divisor(across), *target),
@@ -101,9 +109,10 @@ def image(
 
 def parts_for(m: int, pixels: int, groups: int, taps: int, kind: str) -> int:
     """How many blocks share the depth of a tile."""
-    tile = WAYS[tile_for(m, pixels, kind)].tile
+    way = WAYS[tile_for(m, pixels, kind)]
+    tile = way.tile
     blocks = up(m, tile.rows) * up(pixels, tile.cols) * groups
-    return up(taps, part_for(blocks, taps, tile.depth)) if taps else 1
+    return up(taps, part_for(blocks, taps, tile.depth, way.blocks)) if taps else 1
 
 
 @lru_cache(256)
@@ -172,7 +181,7 @@ class Weight(NamedTuple):
     size: str
     wide: bool
     grid: tuple[int, int, int]
-    table: tuple[int, ...]
+    table: Table
     numbers: tuple[int, ...]
 
 
@@ -198,13 +207,14 @@ def weight_plan(
         size = "tiny"
     tile = WAYS[size].tile
     tiles = up(m, tile.rows) * up(columns, tile.cols)
-    part = part_for(tiles * groups, pixels, tile.depth, most=MOST_PARTS)
+    part = part_for(tiles * groups, pixels, tile.depth, WAYS[size].blocks, MOST_PARTS)
     part = up(part, tile.depth) * tile.depth
     area, whole = down * across, high * wide
     numbers = m, columns, pixels, part, o * area, m * area, c * whole, w[1] * whole
     more = high, wide, *stride, area, *divisor(area), across, *divisor(across)
     grid = tiles, up(pixels, part), groups
-    return Weight(size, columns % 4 == 0, grid, forward.table[: 2 * columns], numbers + more)
+    table = Table(forward.table.numbers[: 2 * columns])
+    return Weight(size, columns % 4 == 0, grid, table, numbers + more)
 
 
 @lru_cache(256)

@@ -29,6 +29,7 @@ from typing import Any
 
 from .gemm_way import finish
 from .spec import TYPES, Kernel, cuda, int64
+from .vector import take1
 
 BLOCK = 256
 EDGE = 16  # of a block of threads
@@ -151,8 +152,8 @@ def register(dtype: str, transpose_a: bool, transpose_b: bool, edge: int = EDGE)
             cuda.syncthreads()
             for kk in range(edge):
                 for i in range(EACH):
-                    fa[i] = sa[kk * (tall + 1) + i * edge + ty]
-                    fb[i] = sb[kk * (tall + 1) + i * edge + tx]
+                    fa[i] = take1(sa, kk * (tall + 1) + i * edge + ty)
+                    fb[i] = take1(sb, kk * (tall + 1) + i * edge + tx)
                 for i in range(EACH):
                     for j in range(EACH):
                         acc[i * EACH + j] = T(acc[i * EACH + j] + fa[i] * fb[j])
