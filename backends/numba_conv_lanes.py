@@ -99,8 +99,9 @@ def whole_windows(rows: Any, columns: Any, width: int) -> tuple[Any, Any]:
 
 def reached(rows: Any, width: int) -> Any:
     """For each row of results, from which place of the source to before which it reaches."""
-    begin = np.where(rows >= 0, rows, rows.max() + 1).min(1)
-    return np.stack([begin, np.maximum(begin, rows.max(1) + 1)], 1) * width
+    after = np.maximum.accumulate(rows.max(1) + 1)
+    begin = np.where(rows >= 0, rows, after[:, None]).min(1)
+    return np.stack([begin, after], 1) * width
 
 
 @lru_cache(256)

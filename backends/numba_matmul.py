@@ -12,6 +12,7 @@ from numba import config
 
 from ..kernels.numba_cpu import gemm
 from ..kernels.numba_cpu.gemm_block import ROOM, prepare
+from ..kernels.numba_cpu.stream import prepare as prepare_stream
 from .defaults.linear import LinearDefaults
 from .numba_memory import empty
 from .numba_plans import broadcast_shape, stretched
@@ -122,5 +123,6 @@ class NumbaMatmul(LinearDefaults):
             return super().bias_activation(x, b, name, out)
         y = empty(x.shape, x.dtype) if out is None else out
         lines = max(1, FEW // x.shape[1])
+        prepare_stream(FLOATS[x.dtype.char])
         gemm.bias_activation(-(-len(x) // lines), True, y, x, b, gemm.ACTIVATIONS[name], lines)
         return y

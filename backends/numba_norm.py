@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from ..kernels.numba_cpu import norm, response_norm
+from ..kernels.numba_cpu.stream import prepare
 from .defaults.norm import NormDefaults
 from .numba_memory import empty
 from .tier1 import Buffer
@@ -38,6 +39,7 @@ class NumbaNorm(NormDefaults):
         y, mean, var = empty(x.shape, x.dtype), empty((c,), x.dtype), empty((c,), x.dtype)
         rest = (mean if w is None else w, mean if b is None else b, w is not None, b is not None)
         small = x.dtype.type(eps)
+        prepare(x.dtype.type)
         if length == 1:
             pieces, *room = columns_room(x.dtype, c)
             flat = y.reshape(n, c), mean, var, x.reshape(n, c)
@@ -55,6 +57,7 @@ class NumbaNorm(NormDefaults):
         n, c, length = x.shape[0], x.shape[1], prod(x.shape[2:])
         gx, gw, gb = empty(x.shape, x.dtype), empty((c,), x.dtype), empty((c,), x.dtype)
         rest = (mean if w is None else w, w is not None, mean, var, x.dtype.type(eps))
+        prepare(x.dtype.type)
         if length == 1:
             pieces, *room = columns_room(x.dtype, c)
             flat = gx.reshape(n, c), gw, gb, g.reshape(n, c), x.reshape(n, c)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..kernels.numba_cpu import softmax as rows
 from .defaults.softmax import SoftmaxDefaults
+from .numba_elementwise import fresh
 from .numba_memory import empty
 from .tier1 import Buffer, Shape
 
@@ -69,7 +70,7 @@ class NumbaSoftmax(SoftmaxDefaults):
         if x.size == 0:
             return super().cross_entropy(x, labels, ignore)
         check_labels(labels, x.shape[1], ignore)
-        losses, p = empty(labels.shape, x.dtype), empty(x.shape, x.dtype)
+        losses, p = fresh(labels, x.dtype), fresh(x, x.dtype)
         rows.cross_entropy(*share(x, x.shape[1]), losses, p, x, labels, ignore)
         return losses, p
 
@@ -100,7 +101,7 @@ class NumbaSoftmax(SoftmaxDefaults):
     def _entropy_grad(
         self, g: Buffer, step: int, count: Any, p: Buffer, labels: Buffer, ignore: int, out: Buffer
     ) -> Buffer:
-        gx = empty(p.shape, p.dtype) if out is None else out
+        gx = fresh(p, p.dtype) if out is None else out
         check_labels(labels, p.shape[1], ignore)
         if p.size:
             given = gx, g, step, p.dtype.type(count), p, labels, ignore

@@ -128,6 +128,27 @@ def test_convolutions_and_their_gradients(
     close(ENGINE.conv_weight_grad(x, g, w.shape, *geometry), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_results_that_go_past_the_cache(dtype: str) -> None:
+    x, b = draw(2101, 1003, dtype=dtype), draw(1003, dtype=dtype)
+    for name in ("relu", "tanh"):
+        close(ENGINE.bias_activation(x, b, name), ORACLE.bias_activation(x, b, name))
+    images, w = draw(3, 2, 601, 603, dtype=dtype), draw(2, dtype=dtype)
+    y, mean, var = ORACLE.batch_norm(images, w, w, 1e-5)
+    close(ENGINE.batch_norm(images, w, w, 1e-5)[0], y)
+    expected = ORACLE.batch_norm_grad(y, images, w, mean, var, 1e-5)
+    close(ENGINE.batch_norm_grad(y, images, w, mean, var, 1e-5)[0], expected[0])
+
+
+@pytest.mark.parametrize("classes", [1, 10, 23, 24, 40])
+def test_rows_of_any_length_and_nan_in_one(classes: int) -> None:
+    x, labels = draw(50, classes), np.arange(50) % classes
+    x[7, classes // 2], labels[3] = np.nan, -100
+    for got, expected in zip(ENGINE.cross_entropy(x, labels), ORACLE.cross_entropy(x, labels)):
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+        close(np.nan_to_num(got), np.nan_to_num(expected))
+
+
 @pytest.mark.parametrize("kernel, stride, pad", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (3, 3, 0)])
 def test_nan_and_infinities_in_pools(kernel: int, stride: int, pad: int) -> None:
     x = draw(2, 3, 37, 41)
@@ -153,6 +174,13 @@ def flat(results: Any) -> list[bytes]:
     return [x.tobytes() for x in (results if isinstance(results, tuple) else (results,))]
 
 
+def stepped(*ps: Any) -> Any:
+    """ps after a step of Adam each."""
+    lists = [[np.full_like(p, 0.1 * k) for p in ps] for k in range(1, 4)]
+    ENGINE.adam_steps(list(ps), *lists, 3, 1e-3, 0.9, 0.999, 1e-8, 0.0, False)
+    return ps
+
+
 ONE = (1, 1), ((1, 1), (1, 1)), (1, 1), 1
 CALLS: list[Callable[[], Any]] = [
     lambda: ENGINE.matmul(draw(130, 391), draw(391, 257)),
@@ -166,6 +194,8 @@ CALLS: list[Callable[[], Any]] = [
     lambda: ENGINE.layer_norm_grad(draw(999, 40), draw(999, 40), None, draw(999), draw(999)),
     lambda: ENGINE.cross_entropy(draw(300, 100), np.arange(300) % 100),
     lambda: ENGINE.sum_squares([draw(100_000), draw(7)]),
+    lambda: ENGINE.bias_activation(draw(2101, 1003), draw(1003), "relu"),
+    lambda: stepped(draw(100, 300), draw(11), draw(7000)),
 ]
 
 

@@ -53,12 +53,14 @@ def weigh(worker, workers, y, x, weights, bias, biased, sizes, backwards, w, roo
             row = (
                 y.ctypes.data + (plane * down + i) * across * size, table,
                 source.ctypes.data, i * stride_h * w.line + start, across,
-                kernel_h, kernel_w, row_step, column_step, shift,
             )  # fmt: skip
-            if stride_w == 1:
-                weigh_windows(y.dtype, *row)
+            steps = (row_step, column_step, shift)
+            if stride_w == 2:
+                weigh_windows_2(y.dtype, *row, kernel_h, kernel_w, *steps)
+            elif kernel_h == kernel_w == 3:  # numbers that LLVM knows: no loop is left
+                weigh_windows(y.dtype, *row, 3, 3, *steps)
             else:
-                weigh_windows_2(y.dtype, *row)
+                weigh_windows(y.dtype, *row, kernel_h, kernel_w, *steps)
 
 
 @shared

@@ -12,6 +12,10 @@ conv_weight.py, and lanes are full whatever the width of an image is. 24 sums st
 the rows: 10 loads for 24 multiply-adds. Neighbouring columns of the window are neighbours in
 memory, whose channels follow upon each other: one row of the window is one line of L * C numbers.
 
+LeNet's first layer takes 90 us on two threads in place of 285, its second 190 in place of 252. The
+sums of many weights (32 x 32 x 9) leave no room for turned images in the second-level cache: there
+packing crosswise is as fast.
+
 Each group of images has sums of its own, added in order: the same for any number of threads.
 """
 

@@ -23,10 +23,13 @@ bit for any number of threads.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .gemm_block import KC, ROOM, block, panel_width
 from .gemm_micro import MR, threads_now
 from .launch import shared, take_turns
-from .toolchain import device, kernel
+from .stream import LARGE, stream
+from .toolchain import device, kernel, wide
 from .vmath_typed import gelu, sigmoid, tanh
 
 SMALL = 1 << 19  # multiply-adds that one thread does as fast as two
@@ -185,14 +188,38 @@ def linear(y, x, w, b, biased, activation, room):
     take_turns(linear_part, down * across, down * across > 1, given)
 
 
+@device
+def add_bias(line, x, b, activation):
+    """line = x + b, or for relu (1) already that of it."""
+    zero = x.dtype.type(0)
+    if activation == 1:
+        for j in range(x.size):
+            v = x[j] + b[j]
+            line[j] = zero if v <= zero else v
+    else:
+        for j in range(x.size):
+            line[j] = x[j] + b[j]
+
+
+@device
+def copy_line(y, line):
+    for j in range(line.size):
+        y[j] = line[j]
+
+
 @shared
 def bias_activation(piece, y, x, b, activation, lines):
-    """y = f(x + b), x (m, n), `lines` rows to a piece of work."""
-    m = x.shape[0]
+    """y = f(x + b), x (m, n), `lines` rows to a piece of work; a row is finished in the cache."""
+    wide()
+    m, n = x.shape
+    line, rest = np.empty(n, x.dtype), 0 if activation == 1 else activation
     for i in range(piece * lines, min(m, (piece + 1) * lines)):
-        for j in range(x.shape[1]):
-            y[i, j] = x[i, j] + b[j]
-        activate(y[i], b, False, activation)
+        add_bias(line, x[i], b, activation)
+        activate(line, b, False, rest)
+        if y.nbytes >= LARGE:
+            stream(x.dtype, y[i].ctypes.data, line.ctypes.data, n)
+        else:
+            copy_line(y[i], line)
 
 
 # many matrices ------------------------------------------------------------------------------------

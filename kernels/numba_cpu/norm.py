@@ -6,6 +6,7 @@
 
 Three passes over a channel, and only the first one reads memory: a channel of 32 images of 56 x 56
 has 400 KB and stays in the second-level cache. The composed form makes six passes over everything.
+A large result goes past the cache, line by line (stream.py: 1.2 times as fast).
 The variance is that of the deviations (not E[x^2] - mean^2, which cancels), and planes are added up
 in double precision; within a plane a sum has as many partial sums as vectors have lanes. A channel
 belongs to one thread, so the result does not depend on how many there are.
@@ -19,8 +20,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .launch import shared
 from .softmax import line_sum
+from .stream import LARGE, stream
 from .toolchain import REASSOCIATE, device, kernel, wide
 
 RUN = 64  # channels side by side that one piece of work covers
@@ -79,8 +83,13 @@ def batch_norm(c, y, mean, var, x, w, b, weighted, shifted, eps):
         scale *= w[c]
     if shifted:
         shift = b[c]
+    line = np.empty(length, x.dtype)
     for i in range(n):
-        normalised(y[i, c], x[i, c], centre, scale, shift)
+        if y.nbytes < LARGE:
+            normalised(y[i, c], x[i, c], centre, scale, shift)
+        else:
+            normalised(line, x[i, c], centre, scale, shift)
+            stream(x.dtype, y[i, c].ctypes.data, line.ctypes.data, length)
 
 
 @shared
@@ -99,8 +108,13 @@ def batch_norm_grad(c, gx, gw, gb, g, x, w, weighted, mean, var, eps):
     scale = rstd
     if weighted:
         scale *= w[c]
+    line = np.empty(length, x.dtype)
     for i in range(n):
-        corrected(gx[i, c], g[i, c], x[i, c], centre, rstd, slope, shift, scale)
+        if gx.nbytes < LARGE:
+            corrected(gx[i, c], g[i, c], x[i, c], centre, rstd, slope, shift, scale)
+        else:
+            corrected(line, g[i, c], x[i, c], centre, rstd, slope, shift, scale)
+            stream(x.dtype, gx[i, c].ctypes.data, line.ctypes.data, length)
 
 
 # batch norm of (n, channels) ----------------------------------------------------------------------

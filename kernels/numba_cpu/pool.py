@@ -99,28 +99,41 @@ def max_some(y, at, plane, i, first, last, lowest, w):
         at[j] = max(found, 0)
 
 
+@device
+def max_border(y, positions, x, plane, i, first, last, lowest, w):
+    """Windows first ... last of row i of a plane. Slices cost more than a short row of vectors."""
+    if first < last:
+        to, size = (plane * w.down + i) * w.across, w.height * w.width
+        line, at = y[to : to + w.across], positions[to : to + w.across]
+        max_some(line, at, x[plane * size : plane * size + size], i, first, last, lowest, w)
+
+
 @shared
 def max_pool_vector(piece, y, positions, x, lowest, w):
     """As `max_pool`, for floats and a stride of 1 or 2: whole windows in vectors."""
     each, size, item = planes_per_piece(w), w.height * w.width, x.itemsize
     first, last = whole_windows(w)
+    shape = (w.kernel_h, w.kernel_w, w.dilation_h * w.width, w.dilation_w)
     for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
-        image = x[plane * size : plane * size + size]
+        image = x.ctypes.data + plane * size * item
         for i in range(w.down):
-            to = (plane * w.down + i) * w.across
-            line, at = y[to : to + w.across], positions[to : to + w.across]
             if not whole_row(i, w):
-                max_some(line, at, image, i, 0, w.across, lowest, w)
+                max_border(y, positions, x, plane, i, 0, w.across, lowest, w)
                 continue
-            max_some(line, at, image, i, 0, first, lowest, w)
-            max_some(line, at, image, i, last, w.across, lowest, w)
+            if last - first < w.across:
+                max_border(y, positions, x, plane, i, 0, first, lowest, w)
+                max_border(y, positions, x, plane, i, last, w.across, lowest, w)
+            to = (plane * w.down + i) * w.across + first
             places = (
-                line.ctypes.data + first * item, at.ctypes.data + first * 8,
-                image.ctypes.data, place_of(i, first, w), last - first,
+                y.ctypes.data + to * item, positions.ctypes.data + to * 8,
+                image, place_of(i, first, w), last - first,
             )  # fmt: skip
-            shape = (w.kernel_h, w.kernel_w, w.dilation_h * w.width, w.dilation_w)
             if w.stride_w == 1:
                 max_windows(y.dtype, *places, *shape, y.dtype.type(1))
+            elif shape == (2, 2, w.width, 1):  # numbers that LLVM knows: no loop is left
+                max_windows_2(y.dtype, *places, 2, 2, w.width, 1, y.dtype.type(1))
+            elif shape == (3, 3, w.width, 1):
+                max_windows_2(y.dtype, *places, 3, 3, w.width, 1, y.dtype.type(1))
             else:
                 max_windows_2(y.dtype, *places, *shape, y.dtype.type(1))
 
@@ -172,6 +185,13 @@ def pick(piece, y, x, positions, count, size):
 
 # the sum ------------------------------------------------------------------------------------------
 @device
+def is_plane(w):
+    """Whether there is one window, which is the plane."""
+    same = w.kernel_h == w.height and w.kernel_w == w.width
+    return same and w.down * w.across == 1 and w.pad_h + w.pad_w == 0
+
+
+@device
 def add_element(out, source, step):
     for j in range(out.size):
         out[j] += source[j * step]
@@ -210,7 +230,7 @@ def sum_pool(piece, y, x, scale, w):
     """y = scale times the sum of each window, flat; a window that is the plane in one pass."""
     wide()
     each, size = planes_per_piece(w), w.height * w.width
-    whole = w.kernel_h * w.kernel_w == size and w.down * w.across == 1 and w.pad_h + w.pad_w == 0
+    whole = is_plane(w)
     quick = w.stride_w <= 2 and whole_windows(w) == (0, w.across)
     for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
         image = x[plane * size : plane * size + size]
@@ -227,6 +247,8 @@ def sum_pool(piece, y, x, scale, w):
                 )  # fmt: skip
                 if w.stride_w == 1:
                     sum_windows(y.dtype, *places, scale)
+                elif w.kernel_h == w.kernel_w == 2:
+                    sum_windows_2(y.dtype, *places[:5], 2, 2, w.width, 1, scale)
                 else:
                     sum_windows_2(y.dtype, *places, scale)
                 continue
@@ -276,9 +298,10 @@ def sum_pool_grad(piece, gx, g, scale, w):
     pairs = pairs and w.kernel_h == w.stride_h
     for plane in range(piece * each, min(w.planes, (piece + 1) * each)):
         image = gx[plane * size : plane * size + size]
+        start = g[plane] * scale if is_plane(w) else g.dtype.type(0)
         for j in range(size):
-            image[j] = 0
-        for i in range(w.down):
+            image[j] = start
+        for i in range(0 if is_plane(w) else w.down):
             at = (plane * w.down + i) * w.across
             line = g[at : at + w.across]
             if pairs:

