@@ -27,9 +27,11 @@ parts of the tape. `Tape.called` names those.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from operator import index, methodcaller
 from threading import Lock
+from time import perf_counter_ns
 from typing import Any
 
 from .c_backend import CBackend
@@ -41,6 +43,7 @@ from .program import RANDOM, Instruction, Knob, Loadable, Value
 from .tier1 import Buffer, Shape
 
 TAPE_RUN = lib.tape_run
+Timing = tuple[Instruction, int, int]  # when it began and ended, in nanoseconds
 
 
 def written(engine: CBackend, program: Loadable) -> tuple[list[Step], dict[Value, Block]]:
@@ -117,6 +120,8 @@ class Tape:
         words = Words(self.arena)
         self.words, self.knobs, self.kept = words.write(self.steps), words.knobs, words.kept
         self.reals = ffi.cast("double *", self.words)
+        self.times: Any = ffi.NULL
+        self.begun: dict[int, int] = {}  # when the tape was started at a word
         self.slots = ffi.new("void *[]", slots + 1)
         self.segments = words.segments
         fresh = [(piece.slot, piece.bytes) for piece in self.fresh]
@@ -147,25 +152,58 @@ class Tape:
     def __call__(self, given: Sequence[Buffer], key: int, counter: int) -> list[Buffer]:
         """Run once. Raises what the instructions raise; the tape can be run again after that."""
         with self.lock:
-            self.slots[0 : self.reads] = [x.data for x in given]
-            for at, knob, real in self.knobs:
-                if real:
-                    self.reals[at] = knob.read()
-                else:
-                    self.words[at] = index(knob.read()) & WORD
-            if not self.plain:
-                return Run(self, given, key, counter).results()
-            stopped = self.go(0, 0, key, counter)
-            made = self.made()
-            if stopped == self.segments[0].end:
-                return made
-            return Run(self, given, key, counter).results(stopped, made)
+            return self.run(given, key, counter)
+
+    def timed(
+        self, given: Sequence[Buffer], key: int, counter: int
+    ) -> tuple[list[Buffer], list[Timing]]:
+        """Run once with a look at the clock around each record; and when each instruction ran.
+
+        Instructions without records, and those that are called, are not among them.
+        """
+        with self.lock:
+            self.begun.clear()
+            self.times = ffi.new("int64_t[]", len(self.words))
+            try:
+                return self.run(given, key, counter), list(self._timings())
+            finally:
+                self.times = ffi.NULL
+
+    def _timings(self) -> Iterator[Timing]:
+        """When the kernels of each step began and ended, on the clock of perf_counter_ns."""
+        starts = sorted(self.begun)
+        for step in self.steps:
+            at = last = step.begin
+            while at < step.end:
+                last, at = at, at + self.words[at + 1]
+            if at > last and self.times[last + 1]:  # 0 where a kernel refused
+                begun = self.begun[starts[bisect_right(starts, last) - 1]]
+                first = begun + self.times[step.begin]
+                yield step.instruction, first, begun + self.times[last + 1]
+
+    def run(self, given: Sequence[Buffer], key: int, counter: int) -> list[Buffer]:
+        """Fill in what is new, and run."""
+        self.slots[0 : self.reads] = [x.data for x in given]
+        for at, knob, real in self.knobs:
+            if real:
+                self.reals[at] = knob.read()
+            else:
+                self.words[at] = index(knob.read()) & WORD
+        if not self.plain:
+            return Run(self, given, key, counter).results()
+        stopped = self.go(0, 0, key, counter)
+        made = self.made()
+        if stopped == self.segments[0].end:
+            return made
+        return Run(self, given, key, counter).results(stopped, made)
 
     def go(self, number: int, start: int, key: int, counter: int) -> int:
         """Run records of a segment from a word on; the word where it ended or stopped."""
-        low, high = counter & WORD, counter >> 64 & WORD
+        random = key & WORD, counter & WORD, counter >> 64 & WORD
         numbers = self.numbers[number]
-        stopped: int = TAPE_RUN(self.words, numbers, self.slots, start, key & WORD, low, high)
+        if self.times:
+            self.begun[start] = perf_counter_ns()
+        stopped: int = TAPE_RUN(self.words, numbers, self.slots, start, *random, self.times)
         if stopped < 0:
             bytes_ = sum(piece.bytes for piece in self.fresh)
             raise MemoryError(f"[c] no memory for a program's results: {bytes_:,} bytes asked for")

@@ -20,7 +20,11 @@ IN_PLACE = {  # methods that write into arguments, and the places of those
     "adam_steps": (0, 2, 3),
     "amsgrad_step": (0, 2, 3, 4),
     "rmsprop_step": (0, 2, 3, 4),
+    "rmsprop_steps": (0, 2, 3, 4),
     "adagrad_step": (0, 2),
+    "adagrad_steps": (0, 2),
+    "linear_grad_sgd": (2, 4),
+    "linear_grad_adam": (2, 4, 5),
     "put_strided": (0,),
     "assign": (0,),
 }
@@ -132,7 +136,8 @@ class Loadable(Protocol):
 
     A run is given a buffer for each of `reads`, state first, and gives back one for each of
     `returns`: memory of its own, or that of a buffer that was read. State that an instruction
-    changes in place is changed where it lies.
+    changes in place is changed where it lies. What runs it may have a method `timed` besides, which
+    gives results and [(instruction, begin, end), ...] in nanoseconds, for a profile.
     """
 
     @property

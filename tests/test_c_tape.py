@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -286,6 +287,31 @@ def test_what_a_kernel_refuses_may_go_another_way() -> None:
     for places in ([0, 2], [0, -2], [0, 2]):
         found = tape([buffer([[[1, 2]]]), buffer([[places]], "int64")], 0, 0)
         assert values(found[0]) == [[[-2, 0, -4, 0]]]
+
+
+def test_a_run_that_is_timed_gives_the_same_and_when_each_instruction_ran() -> None:
+    program, _ = knobs_in_whole_numbers()
+    tape, given = taped(program), [buffer([1, 2], "int64")]
+    found, times = tape.timed(given, 0, 0)
+    assert [values(y) for y in found] == [values(y) for y in tape(given, 0, 0)]
+    first, _, _, last = program.instructions  # the second is called, the third has no record
+    assert [i for i, _, _ in times] == [first, last]
+    (_, a, b), (_, c_, d) = times
+    assert a <= b <= c_ <= d <= perf_counter_ns()
+    program, inputs = lenet_step()
+    run_step(program, inputs, tape := taped(program))
+    times = tape.timed([s.tensor.buffer for s in program.state] + inputs, 0, 0)[1]
+    assert len(times) == sum(bool(step.records) for step in tape.steps)
+    assert sum(end - begin for _, begin, end in times) <= times[-1][2] - times[0][1]
+
+
+def test_what_refuses_is_not_timed() -> None:
+    w = Writing()
+    g, at = w.input((1, 1, 2)), w.input((1, 1, 2), "int64")
+    grad = w("max_pool_grad", g, at, (1, 1, 4), like=w.value((1, 1, 4)))
+    tape = taped(w.returning(w("unary", "neg", grad, like=grad)))
+    for places, known in ([0, 2], 2), ([0, -2], 1):
+        assert len(tape.timed([buffer([[[1, 2]]]), buffer([[places]], "int64")], 0, 0)[1]) == known
 
 
 def lenet_step() -> tuple[Any, list[Any]]:

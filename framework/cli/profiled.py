@@ -57,7 +57,7 @@ def profiled(
                 step()
     screen = console()
     what = "forward passes" if forward else "training steps"
-    how = ", compiled, run call by call" if compiled else ""
+    how = ", compiled" if compiled else ""
     say(screen, f"{steps} {what} of {model} on {engine.name}, input {x.shape}{how}\n")
     screen.print(p.table(by, sort_by), soft_wrap=True)
     if out is not None:

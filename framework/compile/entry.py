@@ -22,10 +22,8 @@ from ..profiling.state import profiling
 from ..tensor import Tensor
 from .discover import Found
 from .gather import Owner, Recording
-from .passes.rewrite import writes
+from .passes.rewrite import READS_INDICES, writes
 from .signature import modes
-
-READS_INDICES = {"gather", "scatter_add", "check_range", "cross_entropy", "cross_entropy_grad"}
 
 
 def renewed(owners: list[Any], left: list[Any], buffers: list[Buffer], mine: int) -> bool:
@@ -227,7 +225,7 @@ class Entry:
         try:
             runner = self.runner
             if (profile := profiling.get()) is not None:
-                runner = profile.runner(self.program, self.backend)
+                runner = profile.runner(self.program, self.backend, runner)
             made = runner(given, default_generator.seed, default_generator.counter)
         except IndexError as error:
             if self.harmless:

@@ -44,7 +44,9 @@ class SavedProgram:
         self._check(inputs)
         given = [t.buffer for t in (*(s.tensor for s in self.program.state), *inputs)]
         profile = profiling.get()
-        run = self.run if profile is None else profile.runner(self.optimized, self.backend)
+        run = self.run
+        if profile is not None:
+            run = profile.runner(self.optimized, self.backend, run)
         results = [
             Tensor(buffer, *spec(v), self.backend)
             for v, buffer in zip(self.program.outputs, run(given, 0, 0), strict=True)

@@ -20,7 +20,7 @@ from ..autograd import Node, visiting
 from ..dtypes import DTYPES
 from ..graph.check import parameters
 from ..graph.cost import label, operations, traffic
-from ..graph.program import Program
+from ..graph.program import Program, flops, nbytes
 from ..nn.module import Module
 from .state import profiling
 
@@ -29,8 +29,7 @@ UNTIMED = {"dtype", "synchronize", "observe", "load", "set_threads", "release_me
 UNTIMED |= {"arena", "in_arena", "lend", "borrow", "interface"}
 METHODS = [n for n, _ in getmembers(Backend, isfunction) if n[0] != "_" and n not in UNTIMED]
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
-UPDATES = {"sgd_step", "sgd_steps", "adam_step", "adam_steps", "rmsprop_step", "adagrad_step"}
-UPDATES.add("amsgrad_step")
+UPDATES = {n for n in METHODS if n.endswith(("_step", "_steps"))}
 
 
 @dataclass(slots=True)
@@ -82,6 +81,7 @@ class Profile:
         self._names: dict[int, tuple[Module, dict[int, str]]] = {}
         self._runners: dict[int, tuple[Program, Runner]] = {}
         self._undo: list[Callable[[], None]] = []
+        self._outer: Profile | None = None
 
     def __enter__(self) -> Profile:
         for backend in registry.loaded():
@@ -89,6 +89,7 @@ class Profile:
         registry.arrivals.append(self._watch)
         self._undo.append(lambda: registry.arrivals.remove(self._watch))
         self._watch_modules()
+        self._outer = profiling.get()
         token = profiling.set(self)
         self._undo.append(lambda: profiling.reset(token))
         self.start = perf_counter_ns()
@@ -227,19 +228,63 @@ class Profile:
         return f"{above}.{self._names[id(parent)][1].get(id(module), kind)}"
 
     # recorded programs --------------------------------------------------------------------------
-    def runner(self, program: Program, backend: Backend) -> Runner:
-        """A runner that makes a program's calls one by one, timed."""
-        if id(program) not in self._runners:
-            self._runners[id(program)] = program, Backend.load(backend, program)
-        run = self._runners[id(program)][1]
+    def runner(self, program: Program, backend: Backend, run: Runner) -> Runner:
+        """A runner that times each instruction: `run` by itself where it can, else the plain loop.
 
-        def timed(given: list[Any], key: int, counter: int) -> list[Any]:
+        What times itself has a method `timed`, which gives results and (instruction, begin, end)
+        for those that no method of the backend was called for.
+        """
+        timed: Any = getattr(run, "timed", None)
+        if timed is None:
+            if id(program) not in self._runners:
+                self._runners[id(program)] = program, Backend.load(backend, program)
+            loop = self._runners[id(program)][1]
+
+        def noted(given: list[Any], key: int, counter: int) -> list[Any]:
             first = len(self.calls)
-            made = run(given, key, counter)
-            self._place(self.calls[first:], program.instructions)
+            made: list[Any]
+            if timed is None:
+                made = loop(given, key, counter)
+                self._place(self.calls[first:], program.instructions)
+                return made
+            made, times = timed(given, key, counter)
+            by_itself = {id(i) for i, _, _ in times}
+            called = [i for i in program.instructions if id(i) not in by_itself]
+            self._place(self.calls[first:], called)
+            self._note_times(program, backend, times)
             return made
 
-        return timed
+        return noted
+
+    def _note_times(
+        self, program: Program, backend: Backend, times: Sequence[tuple[Instruction, int, int]]
+    ) -> None:
+        """Write down what instructions took that a runner timed, here and in profiles around."""
+        fresh = set(program.returns)
+        rows = []
+        for i, start, end in times:
+            sizes = [[nbytes(v) for v in part] for part in (i.inputs, i.results)]
+            rows.append(
+                Call(
+                    name=label(i.method, i.arguments),
+                    method=i.method,
+                    backend=backend.name,
+                    scope="",
+                    stage=UPDATE if i.method in UPDATES else FORWARD,
+                    start=start,
+                    end=end,
+                    flops=flops(i),
+                    moved=traffic(i.method, *sizes),
+                    made=sum(nbytes(v) for v in i.outputs if v in fresh),
+                    shapes=" ".join(str(v.shape) for v in i.inputs),
+                    thread=get_ident(),
+                )
+            )
+        self._place(rows, [i for i, _, _ in times])
+        profile: Profile | None = self
+        while profile is not None:
+            profile.calls += rows
+            profile = profile._outer
 
     def _place(self, calls: Sequence[Call], instructions: Sequence[Instruction]) -> None:
         """Say of calls what their instructions know: the module, and forward or backward."""

@@ -23,7 +23,10 @@
  * A kernel that refuses (an index out of range, no scratch memory) ends the run at its record. The
  * caller does that instruction again by itself, which raises the error that an eager step would.
  */
+#define _GNU_SOURCE
 #include "tape.h"
+
+#include <time.h>
 
 #include "memory.h"
 #include "pool_inner.h"
@@ -55,11 +58,35 @@ static void count_from(Word *w, uint64_t ahead, uint64_t key, uint64_t low, uint
     w[2].i = (int64_t)(high + (low + ahead < low));
 }
 
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t run(const Word *w, int64_t at, int64_t end) {
+    for (; at < end; at += w[at + 1].i)
+        if (((Call *)w[at].p)(w + at + 2)) break;
+    return at;
+}
+
+/* The same with a look at the clock around each record: see tape_run. */
+static int64_t run_timed(const Word *w, int64_t at, int64_t end, int64_t begun, int64_t *times) {
+    for (; at < end; at += w[at + 1].i) {
+        times[at] = now_ns() - begun;
+        if (((Call *)w[at].p)(w + at + 2)) break;
+        times[at + 1] = now_ns() - begun;
+    }
+    return at;
+}
+
 /* Run the records from word `start` on; before the segment's first one do what this run changes.
  * Where the segment ends if all went well; else the word of the record that refused, or -1 if there
- * is no memory for results. */
+ * is no memory for results. `times`, if not NULL, has a number for each word: those of a record's
+ * first two become the nanoseconds since this call began, when the kernel began and when it ended. */
 int64_t tape_run(uint64_t *words, const int64_t *segment, void **slots, int64_t start, uint64_t key,
-                 uint64_t low, uint64_t high) {
+                 uint64_t low, uint64_t high, int64_t *times) {
+    const int64_t begun = times ? now_ns() : 0;
     Word *w = (Word *)words;
     const int64_t *fresh = segment + HEADER, *moves = fresh + 2 * segment[FRESH];
     const int64_t *counters = moves + 3 * segment[MOVES];
@@ -71,10 +98,7 @@ int64_t tape_run(uint64_t *words, const int64_t *segment, void **slots, int64_t 
             count_from(w + counters[0], (uint64_t)counters[1], key, low, high);
     }
     pool_stay_awake(1);
-    while (start < segment[END]) {
-        if (((Call *)w[start].p)(w + start + 2)) break;
-        start += w[start + 1].i;
-    }
+    start = times ? run_timed(w, start, segment[END], begun, times) : run(w, start, segment[END]);
     pool_stay_awake(-1);
     return start;
 }

@@ -12,6 +12,8 @@ from etude.backends.base import IN_PLACE, Backend, Instruction, Value
 
 from ...graph.program import Program, flops
 
+READS_INDICES = {"gather", "scatter_add", "check_range", "cross_entropy", "cross_entropy_grad"}
+READS_INDICES |= {"cross_entropy_mean", "cross_entropy_mean_grad"}  # all that may raise IndexError
 METHODS = {
     n: f for n in dir(Backend) if not n.startswith("_") and callable(f := getattr(Backend, n))
 }
