@@ -14,10 +14,9 @@ from .arena import place
 from .defaults.conv import ConvDefaults
 from .defaults.fused import FusedDefaults
 from .defaults.layout import row_major
-from .defaults.linear import LinearDefaults
+from .defaults.linear_optim import LinearOptimDefaults
 from .defaults.loss import LossDefaults
 from .defaults.norm import NormDefaults
-from .defaults.optim_many import OptimManyDefaults
 from .defaults.pool import PoolDefaults
 from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.sequence import SequenceDefaults
@@ -71,9 +70,8 @@ class Backend(
     NormDefaults,
     PoolDefaults,
     SoftmaxDefaults,
-    LinearDefaults,
+    LinearOptimDefaults,
     LossDefaults,
-    OptimManyDefaults,
     SequenceDefaults,
     SamplingDefaults,
 ):

@@ -8,7 +8,7 @@ from typing import Any
 from .c_base import CBase
 from .c_library import ffi
 from .c_memory import check
-from .defaults.linear import LinearDefaults
+from .defaults.linear_optim import Gradients, LinearOptimDefaults
 from .tier1 import Buffer, Shape
 
 FLOATS = ("float32", "float64")
@@ -16,7 +16,7 @@ ACTIVATIONS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3, "gelu": 4}  # as in 
 NULL = ffi.NULL
 
 
-class CMatmul(CBase, LinearDefaults):
+class CMatmul(CBase, LinearOptimDefaults):
     """Products; shapes are settled here, so that kernels see sizes of at least 1."""
 
     def matmul(
@@ -91,12 +91,65 @@ class CMatmul(CBase, LinearDefaults):
         (m, k), n = x.shape, w.shape[0]
         if x.dtype not in FLOATS or not (m and n and k):
             return super().linear_grad(g, x, w, needs)
-        gx = self.empty((m, k), x.dtype) if needs[0] else None
-        gw = self.empty((n, k), x.dtype) if needs[1] else None
-        gb = self.empty((n,), x.dtype) if needs[2] else None
-        places = [NULL if y is None else y.data for y in (gx, gw, gb)]
+        found, places = self._gradients(x, w, needs)
         check(self.c.linear_grad[x.dtype](m, n, k, g.data, x.data, w.data, *places), "linear_grad")
-        return gx, gw, gb
+        return found
+
+    def _gradients(
+        self, x: Buffer, w: Buffer, needs: tuple[bool, bool, bool]
+    ) -> tuple[Gradients, list[Any]]:
+        """Memory for those of (gx, gw, gb) that are needed, and where it is."""
+        gx = self.empty(x.shape, x.dtype) if needs[0] else None
+        gw = self.empty(w.shape, x.dtype) if needs[1] else None
+        gb = self.empty(w.shape[:1], x.dtype) if needs[2] else None
+        return (gx, gw, gb), [NULL if y is None else y.data for y in (gx, gw, gb)]
+
+    def linear_grad_sgd(
+        self,
+        g: Buffer,
+        x: Buffer,
+        w: Buffer,
+        needs: tuple[bool, bool, bool],
+        v: Buffer | None,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> Gradients:
+        sizes = x.shape[0], *w.shape
+        rule = lr, momentum, dampening, weight_decay, nesterov
+        if not all(sizes):
+            return super().linear_grad_sgd(g, x, w, needs, v, *rule)
+        found, places = self._gradients(x, w, needs)
+        given = g.data, x.data, w.data, NULL if v is None else v.data
+        check(self.c.linear_grad_sgd[x.dtype](*sizes, *given, *places, *rule), "linear_grad_sgd")
+        return found
+
+    def linear_grad_adam(
+        self,
+        g: Buffer,
+        x: Buffer,
+        w: Buffer,
+        needs: tuple[bool, bool, bool],
+        m: Buffer,
+        v: Buffer,
+        step: int,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> Gradients:
+        sizes = x.shape[0], *w.shape
+        rule = step, lr, beta1, beta2, eps, weight_decay, decoupled
+        if not all(sizes):
+            return super().linear_grad_adam(g, x, w, needs, m, v, *rule)
+        found, places = self._gradients(x, w, needs)
+        given = g.data, x.data, w.data, m.data, v.data
+        check(self.c.linear_grad_adam[x.dtype](*sizes, *given, *places, *rule), "linear_grad_adam")
+        return found
 
 
 def _broadcast(a: Shape, b: Shape) -> Shape:

@@ -80,6 +80,24 @@ class COptim(CBase, OptimManyDefaults):
         numbers = step, lr, beta1, beta2, eps, weight_decay, decoupled
         self.adam_steps([p], [g], [m], [v], *numbers)
 
+    def rmsprop_steps(
+        self,
+        ps: list[Buffer],
+        gs: list[Buffer],
+        squares: list[Buffer],
+        means: list[Buffer | None],
+        velocities: list[Buffer | None],
+        lr: float,
+        alpha: float,
+        eps: float,
+        weight_decay: float,
+        momentum: float,
+    ) -> None:
+        if ps:
+            table = self.pointers(ps, gs, squares, means, velocities)
+            rule = lr, alpha, eps, weight_decay, momentum
+            check(self.c.rmsprop_steps[ps[0].dtype](*table, *rule), "rmsprop_steps")
+
     def rmsprop_step(
         self,
         p: Buffer,
@@ -93,17 +111,26 @@ class COptim(CBase, OptimManyDefaults):
         weight_decay: float,
         momentum: float,
     ) -> None:
-        table = self.pointers([p], [g], [square], [mean], [velocity])
-        check(
-            self.c.rmsprop_steps[p.dtype](*table, lr, alpha, eps, weight_decay, momentum),
-            "rmsprop_step",
-        )
+        rule = lr, alpha, eps, weight_decay, momentum
+        self.rmsprop_steps([p], [g], [square], [mean], [velocity], *rule)
+
+    def adagrad_steps(
+        self,
+        ps: list[Buffer],
+        gs: list[Buffer],
+        totals: list[Buffer],
+        lr: float,
+        eps: float,
+        weight_decay: float,
+    ) -> None:
+        if ps:
+            table, rule = self.pointers(ps, gs, totals), (lr, eps, weight_decay)
+            check(self.c.adagrad_steps[ps[0].dtype](*table, *rule), "adagrad_steps")
 
     def adagrad_step(
         self, p: Buffer, g: Buffer, total: Buffer, lr: float, eps: float, weight_decay: float
     ) -> None:
-        table = self.pointers([p], [g], [total])
-        check(self.c.adagrad_steps[p.dtype](*table, lr, eps, weight_decay), "adagrad_step")
+        self.adagrad_steps([p], [g], [total], lr, eps, weight_decay)
 
     def sum_squares(self, xs: list[Buffer]) -> Buffer:
         y = self.empty((), xs[0].dtype)

@@ -159,13 +159,15 @@ class Watch:
                 original(*given, out=given[place])
                 self.same(self.values(given[place]), expected, True, f"{name} with out an input")
 
-    def in_place(self, name: str, original: Any, args: Any, kwargs: Any) -> None:
-        """Run an in-place method; its default must leave the same in all its arguments."""
+    def in_place(self, name: str, original: Any, args: Any, kwargs: Any) -> Any:
+        """Run an in-place method; its default must give and leave in its arguments the same."""
         twin = self.clone(args)
-        original(*args, **kwargs)
+        result = original(*args, **kwargs)
         if overrides(self.backend, name):
-            getattr(Backend, name)(self.backend, *twin, **kwargs)
-            self.same(self.values(args), self.values(twin), False, f"{name} and its default differ")
+            default = getattr(Backend, name)(self.backend, *twin, **kwargs)
+            found, expected = self.values([args, result]), self.values([twin, default])
+            self.same(found, expected, False, f"{name} and its default differ")
+        return result
 
 
 def overrides(backend: Backend, name: str) -> bool:

@@ -36,6 +36,25 @@ def _linear_grad(make: Make) -> list[list[Any]]:
     ]
 
 
+def _linear_grad_sgd(make: Make) -> list[list[Any]]:
+    return [
+        [make((m, n)), make((m, k)), make((n, k)), needs, make((n, k)) if momentum else None,
+         *(0.1, momentum, 0.2, 0.1, False)]
+        for m, k, n in [*LAYERS, (40, 50, 130)]
+        for needs in ((True, True, True), (False, True, False))
+        for momentum in (0.9, 0.0)
+    ]  # fmt: skip
+
+
+def _linear_grad_adam(make: Make) -> list[list[Any]]:
+    return [
+        [make((m, n)), make((m, k)), make((n, k)), needs, make((n, k)), make((n, k), 0),
+         *(3, 0.01, 0.9, 0.99, 1e-8, 0.1, decoupled)]
+        for m, k, n in [*LAYERS, (40, 50, 130)]
+        for needs, decoupled in (((True, True, True), True), ((False, True, False), False))
+    ]  # fmt: skip
+
+
 def _bias_activation(make: Make) -> list[list[Any]]:
     names = ("relu", "sigmoid", "tanh", "gelu", "softplus", "exp")
     return [[make((m, n)), make((n,)), name] for m, _, n in LAYERS for name in names]
@@ -201,6 +220,27 @@ def _adam_steps(make: Make) -> list[list[Any]]:
     ]
 
 
+def _rmsprop_steps(make: Make) -> list[list[Any]]:
+    return [
+        [
+            *([make(s) for s in shapes], [make(s) for s in shapes], [make(s, 2) for s in shapes]),
+            [make(s, 0) if centered else None for s in shapes],
+            [make(s) if momentum else None for s in shapes],
+            *(0.01, 0.9, 1e-8, 0.1, momentum),
+        ]
+        for shapes in MANY
+        for centered, momentum in [(True, 0.9), (False, 0.0)]
+    ]
+
+
+def _adagrad_steps(make: Make) -> list[list[Any]]:
+    return [
+        [*([make(s) for s in shapes] for _ in range(2)), [make(s, 0) for s in shapes], 0.1, 1e-8, d]
+        for shapes in MANY
+        for d in (0.0, 0.1)
+    ]
+
+
 def _sum_squares(make: Make) -> list[list[Any]]:
     return [[[make(s) for s in shapes]] for shapes in MANY]
 
@@ -212,6 +252,8 @@ def _scale_all(make: Make) -> list[list[Any]]:
 CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "linear": _linear,
     "linear_grad": _linear_grad,
+    "linear_grad_sgd": _linear_grad_sgd,
+    "linear_grad_adam": _linear_grad_adam,
     "bias_activation": _bias_activation,
     "conv": _conv,
     "batch_norm_relu": _batch_norm_relu,
@@ -229,6 +271,8 @@ CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "fused": _fused,
     "sgd_steps": _sgd_steps,
     "adam_steps": _adam_steps,
+    "rmsprop_steps": _rmsprop_steps,
+    "adagrad_steps": _adagrad_steps,
     "sum_squares": _sum_squares,
     "scale_all": _scale_all,
 }

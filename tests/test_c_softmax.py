@@ -143,3 +143,16 @@ def test_steps_over_many_parameters(c: Any) -> None:
 
     got = on_any_threads(c, run)
     close(got[-1], sum((draw(s, seed=1).astype(np.float64) ** 4).sum() for s in shapes))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_velocities_without_gradients_end_at_zero(c: Any, dtype: str) -> None:
+    """Rounding would leave them at a few units of the smallest number, where all is slow."""
+    tiny = np.finfo(dtype).tiny
+    p, g, v = (block(c, np.full(9000, x, dtype)) for x in (1.0, 0.0, 4 * tiny))
+    for _ in range(20):
+        c.sgd_steps([p], [g], [v], 0.1, 0.9, 0.0, 0.0, False)
+    assert not values(c, v).any()
+    assert (values(c, p) == 1.0).all()
+    one = block(c, np.full(3, tiny / 2, dtype))  # and the mode is as before
+    assert (values(c, c.binary("mul", one, 1.0)) == tiny / 2).all()

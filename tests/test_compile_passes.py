@@ -394,6 +394,22 @@ def test_steps_of_one_kind_are_one():
         assert optimizer(program) is program
 
 
+def test_steps_of_other_rules_join_too():
+    r = Recorder()
+    values = r.program.inputs = [r.value((2,), "float32") for _ in range(14)]
+    for p, g, square, velocity in (values[:4], values[4:8]):
+        r.rmsprop_step(p, g, square, None, velocity, 0.1, 0.9, 1e-8, 0.0, 0.5)
+    for p, g, total in (values[8:11], values[11:]):
+        r.adagrad_step(p, g, total, 0.1, 1e-8, 0.0)
+    assert lines(optimizer(r.program)) == [
+        "rmsprop_steps([input0, input4], [input1, input5], [input2, input6], "
+        "means=[None, None], [input3, input7], lr=0.1, alpha=0.9, eps=1e-08, weight_decay=0.0, "
+        "momentum=0.5)",
+        "adagrad_steps([input8, input11], [input9, input12], [input10, input13], "
+        "lr=0.1, eps=1e-08, weight_decay=0.0)",
+    ]
+
+
 def test_table_of_passes():
     assert set(EXACT) | {n for n, p in PASSES.items() if p.reorders} == set(PASSES)
     assert all(p.function.__doc__ and p.does for p in PASSES.values())

@@ -9,10 +9,11 @@ from test_compile_passes import NUMPY, X, lines, made
 
 import etude
 from etude import functional as F
-from etude import nn
+from etude import nn, optim
 from etude.framework.compile.passes import optimize
 from etude.framework.compile.passes.common import common
 from etude.framework.compile.passes.cross_entropy import cross_entropy
+from etude.framework.compile.passes.early import early
 from etude.framework.compile.passes.epilogue import epilogue, scales
 from etude.framework.compile.passes.fold import fold
 from etude.framework.compile.passes.norms import norms
@@ -221,3 +222,74 @@ def test_a_relu_that_others_read_stays_before_the_pool():
     for f in (both, places, lambda x: F.max_pool2d(x.relu(), 2)):
         program = made(f, etude.randn(1, 1, 4, 4), state=[w])
         assert pools(program) is program
+
+
+# steps with their gradients -----------------------------------------------------------------------
+def recorded_step(change=lambda model, loss: loss, clip=False, kind=optim.Adam, sizes=(520, 128)):
+    """A recorded step of two layers, of which the first is large."""
+    model = nn.Sequential(nn.Linear(*sizes), nn.ReLU(), nn.Linear(sizes[1], 3))
+    opt = kind(model.parameters(), 0.1)
+
+    def step(x, y):
+        opt.zero_grad()
+        loss = change(model, F.cross_entropy(model(x), y))
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        opt.step()
+        return loss, model[0].bias.sum()
+
+    x, y = etude.randn(4, sizes[0]), etude.tensor([0, 1, 2, 0])
+    step(x, y)
+    return made(step, x, y, state=[model, opt])
+
+
+@pytest.mark.parametrize("kind, name", [(optim.Adam, "adam"), (optim.SGD, "sgd")])
+def test_a_large_layer_steps_with_its_gradient(kind, name):
+    after = early(recorded_step(kind=kind))
+    methods = [i.method for i in after.instructions]
+    assert methods.index(f"linear_grad_{name}") < methods.index(f"{name}_steps")
+    (step,) = (i for i in after.instructions if i.method == f"linear_grad_{name}")
+    (rest,) = (i for i in after.instructions if i.method == f"{name}_steps")
+    assert len(rest.arguments[0]) == 3
+    assert step.arguments[2] not in rest.arguments[0]
+    assert len(step.outputs) == 2
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda: recorded_step(clip=True),
+        lambda: recorded_step(sizes=(256, 255)),
+        lambda: recorded_step(lambda model, loss: loss + (model[0].weight ** 2).sum()),
+        lambda: recorded_step(kind=optim.RMSprop),
+    ],
+    ids=["clipped", "small", "read twice", "another rule"],
+)
+def test_other_steps_wait(program):
+    found = program()
+    assert early(found) is found
+
+
+def test_a_step_waits_for_who_reads_its_weights_and_for_indices_that_may_be_wrong():
+    layer, rows = nn.Linear(512, 128), etude.tensor([0, 1])
+    opt = optim.SGD(layer.parameters(), 0.1, 0.9)
+
+    def step(x, look):
+        opt.zero_grad()
+        layer(x).sum().backward()
+        seen = look(x)
+        opt.step()
+        return seen
+
+    looks = {
+        lambda x: x.sum(): True,
+        lambda x: layer.weight.detach().sum(): False,
+        lambda x: opt.state[layer.weight]["momentum_buffer"].sum(): False,
+        lambda x: F.embedding(rows, x): False,
+    }
+    step(etude.ones(2, 512), etude.relu)
+    state = [layer, opt, rows]
+    for look, moves in looks.items():
+        program = made(lambda x, look=look: step(x, look), etude.ones(2, 512), state=state)
+        assert (early(program) is not program) == moves

@@ -20,6 +20,7 @@ from etude.backends.numpy_backend import NumpyBackend
 STEPS = [name for name in methods() if name.endswith("_step")]
 BACKENDS = [name for name, why in etude.backends.available().items() if why is None]
 LOOSE = {"linear": 10.0, "linear_grad": 10.0, "sum_squares": 20.0}  # long sums in another order
+LOOSE |= {"linear_grad_sgd": 10.0, "linear_grad_adam": 10.0}
 LOOSE["conv"] = 100.0  # and transforms
 # What the arguments of a step may be, by their annotation; True stands for a buffer.
 CHOICES: dict[str, list[Any]] = {
@@ -126,6 +127,30 @@ def _buffers(x: Any) -> list[Any]:
 
 def _size(args: Any) -> int:
     return sum(prod(x.shape) for x in _buffers(args))
+
+
+# M, K, N: one column, few rows of weights, many, more than a cache has room for.
+LAYERS = [(3, 1, 200), (5, 33, 6), (64, 70, 129), (70, 64, 300), (320, 1100, 200)]
+KEEPS = {"sgd": 2, "adam": 3}  # buffers of weights' shape
+RULES = {"sgd": (0.1, 0.9, 0.1, 0.01, True), "adam": (2, 0.1, 0.9, 0.99, 1e-8, 0.1, True)}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", RULES)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_step_with_its_gradient_changes_no_bit(backend: str, kind: str, dtype: str) -> None:
+    engine, rng = etude.backends.get(backend), np.random.default_rng(0)
+    for m, k, n in LAYERS[: 2 if backend == "python" else None]:
+        shapes = [(m, n), (m, k), *[(n, k)] * KEEPS[kind]]
+        arrays = [rng.uniform(0.1, 1.0, shape).astype(dtype) for shape in shapes]
+        ours, twins = ([engine.from_host(memoryview(a), a.shape, dtype) for a in arrays]
+                       for _ in range(2))  # fmt: skip
+        needs = (True, True, True)
+        found = getattr(engine, f"linear_grad_{kind}")(*ours[:3], needs, *ours[3:], *RULES[kind])
+        alone = engine.linear_grad(*twins[:3], needs)
+        getattr(engine, f"{kind}_step")(twins[2], alone[1], *twins[3:], *RULES[kind])
+        for a, b in zip((*found, *ours), (*alone, *twins), strict=True):
+            assert bytes(engine.to_host(a)) == bytes(engine.to_host(b))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

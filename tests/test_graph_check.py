@@ -16,7 +16,8 @@ from etude.framework.graph.program import flops, spec
 from etude.framework.graph.rules import RULES
 
 IN_PLACE = {"put_strided", "assign", "sgd_step", "sgd_steps", "adam_step", "adam_steps"}
-IN_PLACE |= {"amsgrad_step", "rmsprop_step", "adagrad_step"}
+IN_PLACE |= {"amsgrad_step", "rmsprop_step", "rmsprop_steps", "adagrad_step", "adagrad_steps"}
+IN_PLACE |= {"linear_grad_sgd", "linear_grad_adam"}
 NO_COMPUTATION = {"from_host", "share", "to_host", "dtype", "empty", "keep", "synchronize", "load"}
 NO_COMPUTATION |= {"set_threads", "release_memory", "arena", "in_arena"}
 NO_COMPUTATION |= {"lend", "borrow", "interface"}
@@ -209,6 +210,9 @@ def test_wrong_gradients_of_convolution():
 def test_cost_of_what_ops_do_not_call():
     assert operations("fused", (SQUARE, [v(6)], (6,)), [(6,)]) == 6
     assert operations("sgd_steps", ([v(6), v(2)],), [(6,), (2,)]) == 80
+    given = v(5, 3), v(5, 4), v(3, 4), (True, True, True)
+    alone = operations("linear_grad", given, [(5, 4), (3, 4), (3,)])
+    assert operations("linear_grad_adam", given, [(5, 4), (3, 4), (3,)]) == alone + 120
     assert operations("linear", (v(2, 3), v(4, 3), v(4), "relu"), [(2, 4)]) == 8 * 8
     assert operations("normal", (0, 0, (5,), "float32"), [(5,)]) == 50
 

@@ -45,6 +45,36 @@ class OptimManyDefaults(OptimDefaults):
         for p, g, m, v in zip(ps, gs, ms, vs, strict=True):
             self.adam_step(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 
+    def rmsprop_steps(
+        self,
+        ps: list[Buffer],
+        gs: list[Buffer],
+        squares: list[Buffer],
+        means: list[Buffer | None],
+        velocities: list[Buffer | None],
+        lr: float,
+        alpha: float,
+        eps: float,
+        weight_decay: float,
+        momentum: float,
+    ) -> None:
+        """In place: `rmsprop_step` for each of ps, with what it keeps or None."""
+        for kept in zip(ps, gs, squares, means, velocities, strict=True):
+            self.rmsprop_step(*kept, lr, alpha, eps, weight_decay, momentum)
+
+    def adagrad_steps(
+        self,
+        ps: list[Buffer],
+        gs: list[Buffer],
+        totals: list[Buffer],
+        lr: float,
+        eps: float,
+        weight_decay: float,
+    ) -> None:
+        """In place: `adagrad_step` for each of ps, with its gradient and its total."""
+        for p, g, total in zip(ps, gs, totals, strict=True):
+            self.adagrad_step(p, g, total, lr, eps, weight_decay)
+
     def sum_squares(self, xs: list[Buffer]) -> Buffer:
         """The sum of x^2 over all elements of all buffers (at least one), of shape ()."""
         total = None

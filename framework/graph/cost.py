@@ -17,8 +17,8 @@ from etude.backends.base import Expression, Shape
 FUNCTIONS = {"exp": 8, "log": 8, "tanh": 12, "sigmoid": 10, "erf": 12, "pow": 16, "gelu": 16}
 RESULTS = {
     **dict.fromkeys(("uniform", "normal", "exponential", "random_bits"), 10),
-    **dict.fromkeys(("sgd_step", "sgd_steps", "rmsprop_step", "adagrad_step"), 10),
-    **dict.fromkeys(("adam_step", "adam_steps", "amsgrad_step"), 10),
+    **dict.fromkeys(("sgd_step", "rmsprop_step", "adagrad_step", "adam_step", "amsgrad_step"), 10),
+    **dict.fromkeys(("sgd_steps", "rmsprop_steps", "adagrad_steps", "adam_steps"), 10),
     **dict.fromkeys(("softmax", "softmax_grad", "log_softmax", "log_softmax_grad"), 12),
     "binary_cross_entropy": 22,
 }
@@ -157,6 +157,8 @@ _SPECIAL = {
     "matmul": _matmul,
     "linear": _linear,
     "linear_grad": _linear_grad,
+    "linear_grad_sgd": lambda given, made: _linear_grad(given, made) + 10 * _size(given[2]),
+    "linear_grad_adam": lambda given, made: _linear_grad(given, made) + 10 * _size(given[2]),
     "bias_activation": lambda given, made: (1 + _activation(given, 2)) * made,
     "conv": _conv,
     "conv_input_grad": lambda given, made: 2 * prod(given[1].shape[1:]) * _size(given[0]),

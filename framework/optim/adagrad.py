@@ -49,18 +49,22 @@ class Adagrad(Optimizer):
             real("Adagrad", key, group[key])
 
     def update(self, group: dict[str, Any], moves: list[Move]) -> None:
-        """backend.adagrad_step for each parameter; an eps inside the root is where G starts."""
+        """backend.adagrad_steps for all that have made as many; an eps in the root starts G."""
         inside = group["eps_inside"]
         start = group["initial_accumulator_value"] + (group["eps"] if inside else 0.0)
-        for p, g in moves:
-            state = self.state[p]
-            step = state["step"] = state.get("step", 0) + 1
-            if state.get("sum") is None:
-                state["sum"] = full_like(p, start)
-            p.backend.adagrad_step(
-                p.buffer,
-                g.buffer,
-                self.buffer(p, "sum"),
+
+        def count(state: dict[str, Any]) -> Any:
+            return state.get("step", 0) + 1
+
+        for step, ps, gs in self.together(moves, count):
+            for p in ps:
+                self.state[p]["step"] = count(self.state[p])
+                if self.state[p].get("sum") is None:
+                    self.state[p]["sum"] = full_like(p, start)
+            ps[0].backend.adagrad_steps(
+                [p.buffer for p in ps],
+                gs,
+                [self.buffer(p, "sum") for p in ps],
                 group["lr"] / (1.0 + (step - 1) * group["lr_decay"]),
                 0.0 if inside else group["eps"],
                 group["weight_decay"],

@@ -47,18 +47,19 @@ class RMSprop(Optimizer):
         real("RMSprop", "alpha", group["alpha"], 0.0, 1.0)
 
     def update(self, group: dict[str, Any], moves: list[Move]) -> None:
-        """backend.rmsprop_step for each parameter."""
-        for p, g in moves:
-            self.state[p]["step"] = self.state[p].get("step", 0) + 1
-            p.backend.rmsprop_step(
-                p.buffer,
-                g.buffer,
-                self.buffer(p, "square_avg"),
-                self.buffer(p, "grad_avg") if group["centered"] else None,
-                self.buffer(p, "momentum_buffer") if group["momentum"] else None,
+        """backend.rmsprop_steps for all of one backend and dtype."""
+        for _, ps, gs in self.together(moves, lambda state: None):
+            ps[0].backend.rmsprop_steps(
+                [p.buffer for p in ps],
+                gs,
+                [self.buffer(p, "square_avg") for p in ps],
+                [self.buffer(p, "grad_avg") if group["centered"] else None for p in ps],
+                [self.buffer(p, "momentum_buffer") if group["momentum"] else None for p in ps],
                 group["lr"],
                 group["alpha"],
                 group["eps"],
                 group["weight_decay"],
                 group["momentum"],
             )
+            for p in ps:
+                self.state[p]["step"] = self.state[p].get("step", 0) + 1

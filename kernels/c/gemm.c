@@ -23,6 +23,7 @@
 #include "gemm.h"
 
 #include "gemm_inner.h"
+#include "gemm_then_inner.h"
 #include "pool_inner.h"
 #include "workspace_inner.h"
 
@@ -44,6 +45,9 @@ enum {
     HALF_PAGE = 2048,      /* rows so far apart share their places in the caches */
     SMALL_LAYER = 1 << 19, /* numbers of x and w */
     BIAS_COLUMNS = 256,
+    THIN_GROUPS = 10,      /* of rows of gw, up to which each is one strip */
+    FEWEST_GROUPS = 8,     /* that keep two threads busy for the same time */
+    AFTER_GRAIN = 1 << 13,
 };
 static const double SERIAL_BELOW = 250e3; /* multiply-adds: about 3 us */
 

@@ -105,3 +105,54 @@ int F(linear_grad)(int64_t m, int64_t n, int64_t k, const REAL *g, const REAL *x
         parallel_for(F(linear_grad_task), &job, count, MAX(1, count / 128));
     return job.gx.failed || job.gw.failed ? -1 : 0;
 }
+
+/* The same where what is made of gw is used at once: a task makes some rows of it whole. Threads then
+ * have halves of gw, and so of w and what the optimizer keeps, which stay theirs from step to step. */
+typedef struct {
+    F(Panels) gw;
+    F(LinearGrad) bias;
+    After *after;
+    const void *context;
+} F(LinearGradThen);
+
+static void F(whole_rows_task)(void *context, int64_t begin, int64_t end) {
+    F(LinearGradThen) *job = context;
+    const F(Product) *p = &job->gw.p;
+    for (int64_t t = begin; t < end; t++) {
+        const int64_t row = t * job->gw.group_rows, m = MIN(job->gw.group_rows, p->m - row);
+        if (t >= job->gw.groups) {
+            F(linear_grad_task)(&job->bias, t - job->gw.groups, t - job->gw.groups + 1);
+            continue;
+        }
+        for (int64_t j = 0; j < p->n; j += F(WIDTH))
+            F(one_panel)(&job->gw, 0, row, j, j + F(WIDTH) < p->n);
+        job->after(job->context, row * p->n, m * p->n);
+    }
+}
+
+static void F(after_task)(void *context, int64_t begin, int64_t end) {
+    const F(LinearGradThen) *job = context;
+    job->after(job->context, begin, end - begin);
+}
+
+int F(linear_grad_then)(int64_t m, int64_t n, int64_t k, const REAL *g, const REAL *x,
+                        const REAL *w, REAL *gx, REAL *gw, REAL *gb, After *after,
+                        const void *context) {
+    const F(Product) by_x = F(product_of)(n, k, m, g, 1, x, 0, gw);
+    const int64_t strips = (n + MR - 1) / MR;
+    F(LinearGradThen) job = {.gw = F(cut_panels)(&by_x), .after = after, .context = context};
+    job.bias = (F(LinearGrad)){.m = m, .n = n, .g = g, .gb = gb};
+    /* An even number of tasks, of one strip or two: two threads end at about the same time. */
+    job.gw.groups = strips <= THIN_GROUPS ? (strips + 1) / 2 * 2 : (strips + 3) / 4 * 2;
+    job.gw.group_rows = (n + job.gw.groups - 1) / job.gw.groups;
+    job.gw.groups = (n + job.gw.group_rows - 1) / job.gw.group_rows;
+    if (job.gw.groups < FEWEST_GROUPS || job.gw.copy_panel || k == 1 || F(pays_to_pack)(&by_x)) {
+        if (F(linear_grad)(m, n, k, g, x, w, gx, gw, gb)) return -1;
+        parallel_for(F(after_task), &job, n * k, AFTER_GRAIN);
+        return 0;
+    }
+    if (gx && F(linear_grad)(m, n, k, g, x, w, gx, NULL, NULL)) return -1;
+    const int64_t bias = gb ? (n + BIAS_COLUMNS - 1) / BIAS_COLUMNS : 0;
+    parallel_for(F(whole_rows_task), &job, job.gw.groups + bias, 1);
+    return job.gw.failed ? -1 : 0;
+}

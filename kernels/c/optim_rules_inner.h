@@ -85,39 +85,65 @@ static void NAME(squares)(const Steps *s, void *const at[MOST_BUFFERS], int64_t 
     s->sums[unit] = total;
 }
 
+static Steps NAME(sgd_rule)(double lr, double momentum, double dampening, double decay,
+                            int nesterov) {
+    return (Steps){.rule = NAME(sgd), .buffers_each = 3, .bytes_each = sizeof(T), .lr = lr,
+                   .momentum = momentum, .dampening = dampening, .decay = decay,
+                   .nesterov = nesterov};
+}
+
+static Steps NAME(adam_rule)(int64_t step, double lr, double beta1, double beta2, double eps,
+                             double decay, int decoupled) {
+    return (Steps){.rule = NAME(adam), .buffers_each = 4, .bytes_each = sizeof(T),
+                   .beta1 = beta1, .beta2 = beta2, .eps = eps, .decay = decoupled ? 0 : decay,
+                   .shrink = decoupled ? 1 - lr * decay : 1,
+                   .root = sqrt(1 - pow(beta2, (double)step)),
+                   .rate = lr / (1 - pow(beta1, (double)step))};
+}
+
 int NAME(sgd_steps)(void *const *buffers, const int64_t *sizes, int64_t count, double lr,
                     double momentum, double dampening, double decay, int nesterov) {
-    Steps s = {.rule = NAME(sgd), .buffers = buffers, .sizes = sizes, .count = count,
-               .buffers_each = 3, .bytes_each = sizeof(T), .lr = lr, .momentum = momentum,
-               .dampening = dampening, .decay = decay, .nesterov = nesterov};
-    return run(&s, 0) < 0 ? -1 : 0;
+    return step_all(NAME(sgd_rule)(lr, momentum, dampening, decay, nesterov), buffers, sizes,
+                    count);
 }
 
 int NAME(adam_steps)(void *const *buffers, const int64_t *sizes, int64_t count, int64_t step,
                      double lr, double beta1, double beta2, double eps, double decay,
                      int decoupled) {
-    Steps s = {.rule = NAME(adam), .buffers = buffers, .sizes = sizes, .count = count,
-               .buffers_each = 4, .bytes_each = sizeof(T), .beta1 = beta1, .beta2 = beta2,
-               .eps = eps, .decay = decoupled ? 0 : decay,
-               .shrink = decoupled ? 1 - lr * decay : 1,
-               .root = sqrt(1 - pow(beta2, (double)step)),
-               .rate = lr / (1 - pow(beta1, (double)step))};
-    return run(&s, 0) < 0 ? -1 : 0;
+    return step_all(NAME(adam_rule)(step, lr, beta1, beta2, eps, decay, decoupled), buffers,
+                    sizes, count);
+}
+
+int NAME(linear_grad_sgd)(int64_t m, int64_t n, int64_t k, const T *g, const T *x, T *w, T *v,
+                          T *gx, T *gw, T *gb, double lr, double momentum, double dampening,
+                          double decay, int nesterov) {
+    void *const buffers[] = {w, gw, v};
+    Steps s = NAME(sgd_rule)(lr, momentum, dampening, decay, nesterov);
+    s.buffers = buffers;
+    return NAME(linear_grad_then)(m, n, k, g, x, w, gx, gw, gb, step_part, &s);
+}
+
+int NAME(linear_grad_adam)(int64_t m, int64_t n, int64_t k, const T *g, const T *x, T *w, T *mean,
+                           T *square, T *gx, T *gw, T *gb, int64_t step, double lr, double beta1,
+                           double beta2, double eps, double decay, int decoupled) {
+    void *const buffers[] = {w, gw, mean, square};
+    Steps s = NAME(adam_rule)(step, lr, beta1, beta2, eps, decay, decoupled);
+    s.buffers = buffers;
+    return NAME(linear_grad_then)(m, n, k, g, x, w, gx, gw, gb, step_part, &s);
 }
 
 int NAME(rmsprop_steps)(void *const *buffers, const int64_t *sizes, int64_t count, double lr,
                         double alpha, double eps, double decay, double momentum) {
-    Steps s = {.rule = NAME(rmsprop), .buffers = buffers, .sizes = sizes, .count = count,
-               .buffers_each = 5, .bytes_each = sizeof(T), .lr = lr, .alpha = alpha, .eps = eps,
-               .decay = decay, .momentum = momentum};
-    return run(&s, 0) < 0 ? -1 : 0;
+    const Steps s = {.rule = NAME(rmsprop), .buffers_each = 5, .bytes_each = sizeof(T), .lr = lr,
+                     .alpha = alpha, .eps = eps, .decay = decay, .momentum = momentum};
+    return step_all(s, buffers, sizes, count);
 }
 
 int NAME(adagrad_steps)(void *const *buffers, const int64_t *sizes, int64_t count, double lr,
                         double eps, double decay) {
-    Steps s = {.rule = NAME(adagrad), .buffers = buffers, .sizes = sizes, .count = count,
-               .buffers_each = 3, .bytes_each = sizeof(T), .lr = lr, .eps = eps, .decay = decay};
-    return run(&s, 0) < 0 ? -1 : 0;
+    const Steps s = {.rule = NAME(adagrad), .buffers_each = 3, .bytes_each = sizeof(T), .lr = lr,
+                     .eps = eps, .decay = decay};
+    return step_all(s, buffers, sizes, count);
 }
 
 int NAME(scale_all)(void *const *buffers, const int64_t *sizes, int64_t count, const T *scale) {

@@ -17,6 +17,7 @@ from ...graph.program import Program
 from .common import common
 from .cross_entropy import cross_entropy
 from .dead import dead
+from .early import early
 from .epilogue import epilogue, scales
 from .fold import fold
 from .fuse import fuse, reductions
@@ -52,6 +53,7 @@ PASSES = {
     "fuse": Pass(fuse, False, "make elementwise functions that follow one another one call"),
     "reductions": Pass(reductions, True, "take sums of elementwise results into their call"),
     "optimizer": Pass(optimizer, False, "move all parameters in one call"),
+    "early": Pass(early, False, "let weights step while their gradient is in the cache"),
     "recompute": Pass(recompute, False, "make values again rather than keep them"),
     "memory": Pass(plan, False, "give each value its place in memory"),
 }

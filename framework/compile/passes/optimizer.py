@@ -18,8 +18,9 @@ from ...graph.program import Program
 from .common import same_number
 from .rewrite import Merged, finished, memory, writes
 
-SEVERAL = {"sgd_step": "sgd_steps", "adam_step": "adam_steps"}
-LISTS = {"sgd_steps": 3, "adam_steps": 4}  # how many arguments, at the front, are lists
+# How many arguments, at the front, are lists.
+LISTS = {"sgd_steps": 3, "adam_steps": 4, "rmsprop_steps": 5, "adagrad_steps": 3}
+SEVERAL = {name.removesuffix("s"): name for name in LISTS}
 
 
 def optimizer(program: Program) -> Program:
