@@ -10,7 +10,8 @@ after     %4, %m, %v = batch_norm_relu(%x, %w, %b, residual=%r)
           %8, %9, %10 = batch_norm_relu_grad(%g, %4, %x, %w, %m, %v)
 
 Alone, each of them moves images through memory once more; here what batch norm has in the cache is
-finished there. Nobody else may read what came between.
+finished there. On two cores that is 0.6 % of ResNet-20's step (30.45 ms to 30.27); CUDA has kernels
+for both as well. Nobody else may read what came between.
 """
 
 from __future__ import annotations
