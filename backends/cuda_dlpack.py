@@ -92,18 +92,20 @@ def wait(waiting: int, other: int) -> None:
     device.call("cuEventDestroy", event)
 
 
-@DELETER
-def _give_back(managed: Any) -> None:
+def _returned(managed: Any) -> None:
+    """The consumer is done with what was lent."""
     *_, user = lent.get(ctypes.addressof(managed.contents), (DEFAULT,))
     wait(own_stream(), user)
     lent.pop(ctypes.addressof(managed.contents), None)
 
 
-@DESTRUCTOR
-def _forgotten(capsule: int) -> None:
+def _dropped(capsule: int) -> None:
     """A capsule dies: if nobody took what is in it, it is given back here."""
     if _valid_at(capsule, NEW):
         lent.pop(_pointer_at(capsule, NEW), None)
+
+
+_give_back, _forgotten = DELETER(_returned), DESTRUCTOR(_dropped)
 
 
 def capsule(x: DeviceArray, device: tuple[int, int], user: int = DEFAULT) -> Any:
@@ -128,7 +130,7 @@ class Loan:
         if runtime.device().simulated and size:
             import numpy as np
 
-            memory = (ctypes.c_uint8 * size).from_address(address)
+            memory: Any = (ctypes.c_uint8 * size).from_address(address)
             self.raw = np.frombuffer(memory, np.uint8)
 
     def __del__(self) -> None:

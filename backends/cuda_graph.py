@@ -113,7 +113,7 @@ def written(program: Loadable) -> set[Value]:
     for i, _ in program.steps():
         for place in IN_PLACE.get(i.method, ()):
             a = i.arguments[place]
-            parts = a if isinstance(a, (list, tuple)) else (a,)
+            parts: Sequence[Value | None] = a if isinstance(a, (list, tuple)) else (a,)
             changed |= {root.get(v, v) for v in parts if v is not None}
         if (out := _out(i)) is not None:
             changed |= {root.get(v, v) for v in i.inputs if v is out}
@@ -241,8 +241,8 @@ class Recording:
         try:
             with recording(own):
                 made = listed(function(*arguments))
-            places = set(instruction.inputs[1:])
-            self._take(own, bool(places) and places <= self.sure)
+            through = set(instruction.inputs[1:])
+            self._take(own, bool(through) and through <= self.sure)
         except Exception:  # whatever it is, it is for the run to raise
             self._end_part()
             made = [self.engine.empty(*spec(v)) for v in instruction.outputs]
