@@ -82,8 +82,8 @@ def trained(build, optimizer, backend, replay):
         for lr in (0.05, 0.02):
             opt.param_groups[0]["lr"] = lr
             losses.append(run(x, y).item())
-        state = {name: t.tolist() for name, t in model.state_dict().items()}
-        grads = [p.grad.tolist() for p in model.parameters()]
+        state = {name: t.numpy().tobytes() for name, t in model.state_dict().items()}
+        grads = [p.grad.numpy().tobytes() for p in model.parameters()]
         return losses, state, grads, etude.get_rng_state()
 
 

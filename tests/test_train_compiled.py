@@ -50,9 +50,9 @@ def history(backend: str, compile: Any, **options: Any) -> Any:
     if compile:
         assert trainer.run.cache_info().size == 2  # whole batches, and the last
         assert trainer.run.cache_info().hits >= 4
-    state = {k: t.tolist() for k, t in model.state_dict().items()}
+    state = {k: t.numpy().tobytes() for k, t in model.state_dict().items()}
     scores = [(e.loss, e.accuracy, e.lr, e.val_loss, e.val_accuracy) for e in found.epochs]
-    moments = [s["exp_avg"].tolist() for s in optimizer.state.values()]
+    moments = [s["exp_avg"].numpy().tobytes() for s in optimizer.state.values()]
     return found.losses, [s.accuracy for s in found.steps], scores, state, moments
 
 
