@@ -99,7 +99,8 @@ def parts(run: Run) -> Iterator[Table]:
     """All tables, in order; the goals last."""
     poison = cuda_devices.poisoned
     part = 5 if run.quick else 1
-    yield cuda_checks.ops_table("cuda", run.seed, run.say, run.late("ops"), poison, part)
+    shared = None if run.simulate else SHARES["ops"][0] * (0.3 if run.quick else 1.0)
+    yield cuda_checks.ops_table("cuda", run.seed, run.say, run.late("ops"), part, shared)
     cases = CASES[:: 4 if run.quick else 1]
     player = etude_player("cuda")
     yield cuda_checks.work_table(player, cases, run.say, run.late("work"), poison)

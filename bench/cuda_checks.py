@@ -10,19 +10,25 @@ Memory that kernels write results into is filled with NaN before: what a kernel 
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from . import conformity, ops
+from . import conformity, machine, ops
 from .case import Case, largest_error
 from .players import Player, play_once
 from .report import Cell, Table
 
 LARGEST_ERROR = 1e-4
+MOST_PROCESSES = 8
 SANITIZER = "compute-sanitizer"
 PLACES = ("/usr/local/cuda/bin", "/opt/cuda/bin")
 TOOLS = ("memcheck", "racecheck")
@@ -32,9 +38,13 @@ Poison = Callable[[], AbstractContextManager[object]]
 
 
 def ops_table(
-    backend: str, seed: int, say: Say, late: Late, poison: Poison = nullcontext, part: int = 1
+    backend: str, seed: int, say: Say, late: Late, part: int = 1, shared: float | None = None
 ) -> Table:
-    """Every `part`-th case of the tests' table; rows for the ops with a problem."""
+    """Every `part`-th case of the tests' table; rows for the ops with a problem.
+
+    shared: seconds for which several processes work on a device: most of the time goes into
+    compiling kernels.
+    """
     title = "Ops against a float64 reference, fresh inputs, results over NaN"
     table = Table(title, ["op", "cases", "values", "gradient", "error", "problem"])
     try:
@@ -42,8 +52,11 @@ def ops_table(
     except FileNotFoundError as problem:
         table.remarks.append(f"left out: {problem}")
         return table
-    with poison():
+    if shared is None:
         found = conformity.findings((backend,), say, slice(None, None, part), seed, late)
+    else:
+        say("checking every op, in several processes")
+        found = merged(_spread(seed, part, shared))
     done = 0
     for op, by in found.items():
         f = by[backend]
@@ -60,6 +73,53 @@ def ops_table(
         f"gradients of {gradients}; seed {seed}"
     )
     return table
+
+
+def _spread(seed: int, part: int, seconds: float) -> list[conformity.Findings]:
+    workers = max(1, min(MOST_PROCESSES, machine.cores()))
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(on_device, seed, k * part, workers * part, seconds) for k in range(workers)
+        ]
+        return [job.result() for job in jobs]
+
+
+def on_device(seed: int, start: int, step: int, seconds: float) -> conformity.Findings:
+    """A share of the cases, in a process of its own."""
+    from . import cuda_devices
+
+    end = time.monotonic() + seconds
+    with cuda_devices.opened(False), cuda_devices.poisoned():
+        return conformity.findings(
+            ("cuda",),
+            lambda _: None,
+            slice(start, None, step),
+            seed,
+            lambda: time.monotonic() > end,
+        )
+
+
+def merged(shares: Iterable[conformity.Findings]) -> conformity.Findings:
+    """What several processes found, op by op."""
+    found: conformity.Findings = {}
+    for share in shares:
+        for op, by in share.items():
+            for backend, f in by.items():
+                before = found.setdefault(op, {}).get(backend)
+                found[op][backend] = f if before is None else _both(before, f)
+    return found
+
+
+def _both(a: Any, b: Any) -> Any:
+    gradients = [g for g in (a.gradient, b.gradient) if g is not None]
+    return replace(
+        a,
+        forward=a.forward and b.forward,
+        gradient=all(gradients) if gradients else None,
+        error=max(a.error, b.error),
+        cases=a.cases + b.cases,
+        problem=a.problem or b.problem,
+    )
 
 
 def work_table(

@@ -50,10 +50,6 @@ def opened(simulate: bool) -> Iterator[None]:
             yield
         return
     get("cuda")
-    torch = peer()
-    if torch is not None:
-        torch.set_default_device("cuda")
-        _torch_precision(torch, "highest")
     yield
 
 
@@ -192,6 +188,9 @@ class TorchSide:
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
+        torch.set_default_device("cuda")
+        torch.backends.cudnn.benchmark = True  # its best algorithm for each shape
+        _torch_precision(torch, "highest")
 
     def steps(self, work: Work, copies: int) -> list[Step]:
         if work.torch is None:

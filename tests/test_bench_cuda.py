@@ -183,7 +183,7 @@ def test_cases_are_right_where_they_are_small(case: Case) -> None:
 
 def test_checks_name_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     never = lambda: False  # noqa: E731
-    table = cuda_checks.ops_table("numpy", 3, lambda _: None, never, part=60)
+    table = cuda_checks.ops_table("numpy", 3, lambda _: None, never, 60)
     assert not table.rows
     assert table.remarks[0].startswith("22 of ")
     player = etude_player("numpy")
@@ -194,6 +194,48 @@ def test_checks_name_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bad.rows[0][3] == "ZeroDivisionError: division by zero"
     assert cuda_checks.wrong([good, bad]) == [c.name for c in cuda_cases.CASES[:2]]
     json.dumps([bad.records, table.records])
+
+
+def test_several_processes_share_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gets a share, and what they find is put together."""
+
+    class Here:
+        def __init__(self, workers: int, context: Any) -> None:
+            assert context.get_start_method() == "spawn"
+
+        def __enter__(self) -> Here:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def submit(self, f: Any, *given: Any) -> Any:
+            return SimpleNamespace(result=lambda: f(*given))
+
+    @contextmanager
+    def opened(simulate: bool) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(cuda_checks, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(cuda_checks.machine, "cores", lambda: 3)
+    monkeypatch.setattr(cuda_devices, "opened", opened)
+    monkeypatch.setattr(cuda_devices, "poisoned", lambda: opened(False))
+    say, never = lambda _: None, lambda: False
+    findings = cuda_checks.conformity.findings
+    on_numpy = lambda names, *given: {  # noqa: E731
+        op: {"cuda": by["numpy"]} for op, by in findings(("numpy",), *given).items()
+    }
+    monkeypatch.setattr(cuda_checks.conformity, "findings", on_numpy)
+    alone = cuda_checks.ops_table("cuda", 3, say, never, 40)
+    shared = cuda_checks.ops_table("cuda", 3, say, never, 40, 60.0)
+    assert shared.remarks == alone.remarks
+    assert sorted(r["op"] for r in shared.records) == sorted(r["op"] for r in alone.records)
+    finding = cuda_checks.conformity.Finding
+    wrong = finding(forward=False, gradient=None, error=2.0, cases=1, problem="why")
+    both = cuda_checks.merged(
+        [{"f": {"cuda": finding(True, True, 1.0, 2)}}, {"f": {"cuda": wrong}}]
+    )
+    assert both["f"]["cuda"] == finding(False, True, 2.0, 3, "why")
 
 
 def test_the_sanitizer_is_run_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
