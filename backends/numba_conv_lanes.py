@@ -19,6 +19,7 @@ from .numba_memory import empty
 from .tier1 import Pairs, Shape
 
 CHANNELS = 64
+ONLY = "f"  # float32: 3 s to compile the other would not come back
 PRODUCTS = 100  # fewer in a sum do not pay for turning images
 BYTES = 2 << 20  # of a turned block of images
 PLACES = 24  # that are turned back together
@@ -152,7 +153,8 @@ def convolve(
     planes: sizes of the images, of the results, and of the kernel, all of the forward pass.
     """
     images, inputs, outputs, taps = x.shape[0], x.shape[1], y.shape[1], prod(planes[2])
-    if not fits(images, inputs, outputs, taps, prod(planes[back]), x.itemsize):
+    few = not fits(images, inputs, outputs, taps, prod(planes[back]), x.itemsize)
+    if x.dtype.char != ONLY or few:
         return False
     flat = w.reshape(-1)
     if not back and any(map(any, geometry[1])) and not lanes.finite(flat):
@@ -214,7 +216,8 @@ def weight_grad(
 ) -> bool:
     """gw = the gradient for the weights, if it is for these shapes: of x, weights and g."""
     images, channels, outputs = x.shape[0], x.shape[1], gw.shape[0]
-    if images < 3 * VECTOR // x.itemsize // 2 or max(channels, outputs) > CHANNELS or outputs < 3:
+    few = images < 3 * VECTOR // x.itemsize // 2 or outputs < 3
+    if x.dtype.char != ONLY or few or max(channels, outputs) > CHANNELS:
         return False
     if prod(shapes[1][2:]) == 1 or prod(shapes[1]) > MOST_WEIGHTS:
         return False
