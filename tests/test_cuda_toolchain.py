@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,16 @@ def test_a_damaged_entry_is_made_again(made: list[str], own_cache: Path) -> None
         assert toolchain.cubin(kernel(), "sm_80")[0] == b"ptx of halves for sm_80"
         assert made == ["halves sm_80", "halves"] or made == ["halves", "halves sm_80"]
     assert not [file for file in own_cache.iterdir() if file.name.startswith(".")]
+
+
+def test_what_is_old_is_removed(made: list[str], own_cache: Path) -> None:
+    for days in (59, 61):
+        file = own_cache / f"{days}.ptx"
+        file.write_text("")
+        os.utime(file, (time.time() - days * 86400,) * 2)
+    toolchain.ptx(kernel())
+    assert (own_cache / "59.ptx").exists()
+    assert not (own_cache / "61.ptx").exists()
 
 
 def test_many_threads_may_ask_at_once(made: list[str]) -> None:

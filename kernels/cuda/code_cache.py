@@ -14,13 +14,17 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from .rewrite import globals_used
 from .spec import Device, Kernel
+
+KEPT_DAYS = 60
 
 
 def folder() -> Path:
@@ -80,12 +84,22 @@ def read(name: str) -> tuple[dict[str, Any], bytes] | None:
     return None
 
 
+@cache
+def prepare(place: Path) -> None:
+    """Make the folder; delete what was made long ago, mostly of sources that are no more."""
+    place.mkdir(parents=True, exist_ok=True)
+    limit = time.time() - KEPT_DAYS * 86400
+    for file in place.iterdir():
+        if file.is_file() and file.stat().st_mtime < limit:
+            file.unlink(missing_ok=True)
+
+
 def write(name: str, about: dict[str, Any], body: bytes) -> None:
     """Keep code under a name; where nothing can be written, nothing is kept."""
     head = json.dumps(about | {"digest": hashlib.sha256(body).hexdigest()})
     place = None
     try:
-        folder().mkdir(parents=True, exist_ok=True)
+        prepare(folder())
         handle, place = tempfile.mkstemp(dir=folder(), prefix=".", suffix=".new")
         with os.fdopen(handle, "wb") as file:
             file.write(head.encode() + b"\n" + body)

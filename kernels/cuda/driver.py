@@ -5,9 +5,12 @@
     download: device -> pinned memory -> host           (waits for the stream)
 
 `cuda.bindings` is called as it is, for what costs time here is Python: the argument block of a
-kernel is made once (`Plan`), and a launch is one `struct.pack_into` and one call. Everything that
-speaks to the driver goes through `Driver.call`, so a test can stand a made-up driver in its place;
-that is how this file was proven, and what only a device can show was not: see `Driver.progress`.
+kernel is made once (`Plan`), and a launch is one `struct.pack_into` and one call.
+
+What is proven, and what is not: tests run this file on a made-up driver, below the real bindings
+too (tests/cuda_stub.c), so arguments, copies, errors and memory go where they should. Only a device
+can show what launches and copies cost, that memory given out again in the order of the stream is
+never touched too early, and that `Driver.progress` can be read after work has failed.
 
 Source: NVIDIA, "CUDA Driver API", sections 6.6 (modules), 6.13 (memory), 6.15 (stream-ordered
 memory), 6.24 (execution control).
