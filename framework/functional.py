@@ -43,6 +43,7 @@ from .composed.sorting import *  # noqa: F403
 from .composed.spatial_pool import *  # noqa: F403
 from .composed.special import *  # noqa: F403
 from .composed.unpooling import *  # noqa: F403
+from .ops.comparison import *  # noqa: F403
 from .ops.conv import (
     conv1d,
     conv2d,

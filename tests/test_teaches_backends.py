@@ -16,8 +16,9 @@ import etude
 from etude import data, models, nn, optim, training, transfer
 from etude import functional as F
 from etude import visualize as V
-from etude.data import transforms as T
 from etude.framework.tensor import Tensor
+
+T = data.transforms
 
 OTHERS = [
     name for name, why in etude.backends.available().items() if why is None and name != "numpy"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ops import layout, pointwise
+from ..ops import comparison, layout, pointwise
 
 ALIASES = {
     "absolute": "abs",
@@ -34,5 +34,6 @@ ALIASES = {
 }
 
 for _alias, _name in ALIASES.items():
-    globals()[_alias] = getattr(layout if hasattr(layout, _name) else pointwise, _name)
+    _home = next(m for m in (layout, comparison, pointwise) if hasattr(m, _name))
+    globals()[_alias] = getattr(_home, _name)
 __all__ = [*ALIASES]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import tensor as _tensor
 from ..dtypes import bool_, int64, promote_number
-from ..errors import ArgumentError, DTypeError, fail
+from ..errors import ArgumentError, fail
 from . import derivatives as e
-from .elementwise import as_tensor_operand, select
+from .elementwise import select
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -34,7 +34,6 @@ __all__ = [
     "cosh",
     "digamma",
     "div",
-    "eq",
     "erf",
     "erfc",
     "erfinv",
@@ -44,29 +43,16 @@ __all__ = [
     "floor",
     "floor_divide",
     "fmod",
-    "ge",
-    "gt",
     "hypot",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
     "lgamma",
     "log",
     "log10",
     "log1p",
     "log2",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "lt",
     "maximum",
     "minimum",
     "mul",
-    "ne",
     "neg",
-    "only_bool",
     "pow",
     "reciprocal",
     "remainder",
@@ -261,26 +247,6 @@ def trunc(input: Tensor) -> Tensor:
     return e.TRUNC(input)
 
 
-def isnan(input: Tensor) -> Tensor:
-    """Whether x is nan."""
-    return e.ISNAN(input)
-
-
-def isinf(input: Tensor) -> Tensor:
-    """Whether x is +inf or -inf."""
-    return e.ISINF(input)
-
-
-def isfinite(input: Tensor) -> Tensor:
-    """Whether x is neither nan nor infinite."""
-    return e.ISFINITE(input)
-
-
-def logical_not(input: Tensor) -> Tensor:
-    """Whether x is zero."""
-    return e.LOGICAL_NOT(input)
-
-
 def mul(input: Tensor | float, other: Tensor | float) -> Tensor:
     """a * b."""
     return e.MUL(input, other)
@@ -326,51 +292,6 @@ def copysign(input: Tensor | float, other: Tensor | float) -> Tensor:
     return e.COPYSIGN(input, other)
 
 
-def eq(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """a == b."""
-    return e.EQ(input, other)
-
-
-def ne(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """a != b."""
-    return e.NE(input, other)
-
-
-def lt(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """a < b."""
-    return e.LT(input, other)
-
-
-def le(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """a <= b."""
-    return e.LE(input, other)
-
-
-def gt(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """a > b."""
-    return e.GT(input, other)
-
-
-def ge(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """a >= b."""
-    return e.GE(input, other)
-
-
-def logical_and(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """Whether both are nonzero."""
-    return e.LOGICAL_AND(input, other)
-
-
-def logical_or(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """Whether one is nonzero."""
-    return e.LOGICAL_OR(input, other)
-
-
-def logical_xor(input: Tensor | float, other: Tensor | float) -> Tensor:
-    """Whether exactly one is nonzero."""
-    return e.LOGICAL_XOR(input, other)
-
-
 def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent. Exponents 1, 2 and 0.5 given as numbers take the direct way."""
     if isinstance(input, _tensor.Tensor) and isinstance(exponent, (int, float)):
@@ -401,16 +322,6 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         )
     scale = 10.0**decimals
     return e.ROUND(input * scale) / scale
-
-
-def only_bool(op: str, x: Tensor) -> Tensor:
-    """x, checked to be bool: the operators &, |, ^ and ~ are logical."""
-    x = as_tensor_operand(op, x) if not isinstance(x, bool) else _tensor.tensor(x)
-    if x.dtype is not bool_:
-        raise fail(
-            DTypeError, op, f"expected bool tensors, got {x.dtype}; compare first, as in x > 0"
-        )
-    return x
 
 
 def add(input: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
