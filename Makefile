@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?= -q -n auto
 DEMO_ARGS ?=
+EXTRAS ?=
 
 BIN := $(VENV)/bin
 KERNELS := $(wildcard kernels/c/*.[ch]) kernels/c/extensions.py
@@ -32,9 +33,10 @@ clean:
 	rm -rf $(VENV) build dist htmlcov *.egg-info .coverage .*_cache .benchmarks .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp for each set of extras, so that the second run does not ask pip again.
+# One stamp for each set of extras, so that the second run does not ask pip again. EXTRAS=,cudatest
+# adds what compiles CUDA's kernels.
 $(VENV)/.demo $(VENV)/.test: $(VENV)/.%: pyproject.toml setup.py $(KERNELS) | $(BIN)/python
-	$(BIN)/python -m pip install -q -e ".[$*]"
+	$(BIN)/python -m pip install -q -e ".[$*$(EXTRAS)]"
 	touch $@
 
 # A half-made environment is removed, or the next `make` would take it for a whole one.
