@@ -1,13 +1,12 @@
 """A driver for CUDA that is not there: host memory, and launches that the simulator runs.
 
-It takes the calls that kernels/cuda/driver.py makes of `cuda.bindings.driver`, and reads a kernel's
-arguments from the addresses it is given, as a device would. A code in `fails` makes a call fail.
+It takes the calls that kernels/cuda makes of `cuda.bindings.driver` and of `cuda.core`, and takes
+arguments only in the types of the kernel's signature. A code in `fails` makes a call fail.
 """
 
 from __future__ import annotations
 
 import ctypes
-import struct
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from etude.kernels.cuda import simulator
-from etude.kernels.cuda.driver import FORMATS
+from etude.kernels.cuda.driver import Driver
 from etude.kernels.cuda.spec import Kernel
 
 CODES = {
@@ -70,7 +69,7 @@ class FakeDriver:
                 return 2, None
             return (0, *result) if isinstance(result, tuple) else (0, result)
 
-        if name in ("cuInit", "cuLaunchKernel"):  # they give a code and nothing else
+        if name == "cuInit":  # it gives a code and nothing else
             return lambda *arguments: called(*arguments)[:1]
         return called
 
@@ -161,33 +160,62 @@ class FakeDriver:
     cuEventSynchronize = cuEventDestroy = lambda self, event: ()
 
     # kernels --------------------------------------------------------------------------------------
-    def cuModuleLoadData(self, code: bytes) -> bytes:
-        return code
+    def cuKernelGetFunction(self, kernel: str) -> str:
+        return f"function of {kernel}"
 
-    def cuModuleGetFunction(self, module: bytes, name: bytes) -> str:
-        return name.decode()
+    def cuKernelSetAttribute(self, kind: int, value: int, kernel: str, device: int) -> tuple[()]:
+        return ()
 
     def cuFuncSetAttribute(self, function: str, kind: int, value: int) -> tuple[()]:
         return ()
 
-    def cuLaunchKernel(self, function: str, *rest: Any) -> None:
-        grid, block, (shared, stream, parameters, extra) = rest[:3], rest[3:6], rest[6:]
-        kernel = self.kernels[function]
-        assert (shared, stream, extra) == (kernel.shared, "stream", 0)
-        places = (ctypes.c_void_p * len(kernel.signature)).from_address(parameters)
-        given = [self.value(kind, place) for kind, place in zip(kernel.signature, places)]
-        simulator.run(kernel, grid, block, tuple(given))
-
-    def value(self, kind: str, place: int) -> Any:
-        """An argument, read as the device reads it."""
-        form = "Q" if kind.endswith("*") else FORMATS[kind]
-        (value,) = struct.unpack(f"={form}", ctypes.string_at(place, struct.calcsize(form)))
+    def value(self, kind: str, given: Any) -> Any:
+        """An argument as the kernel has it."""
         if not kind.endswith("*"):
-            return value
+            assert given.dtype == np.dtype(kind), (kind, given)
+            return given.item()
+        assert type(given) is int
         for begin, block in self.memory.items():
-            if begin <= value < begin + block.size:
-                part = block[value - begin :]
+            if begin <= given < begin + block.size:
+                part = block[given - begin :]
                 dtype = np.dtype(kind[:-1])
                 return part[: part.size // dtype.itemsize * dtype.itemsize].view(dtype)
-        assert value == 0
+        assert given == 0
         return None
+
+
+class FakeCore:
+    """Stands where plan.py's Core does, over the same driver."""
+
+    def __init__(self, api: FakeDriver, stream: str) -> None:
+        self.api, self.stream = api, stream
+
+    def asked(self, name: str, *arguments: Any) -> None:
+        """Note a call of the driver. Raises what cuda.core raises."""
+        self.api.calls[name] += 1
+        self.api.last[name] = arguments
+        if name in self.api.fails:
+            name, text = CODES[self.api.fails[name]]
+            raise RuntimeError(f"{name}: This is {text}. It is explained at length.")
+
+    def load(self, code: bytes, name: str) -> Any:
+        self.asked("cuLibraryLoadData", code)
+        return SimpleNamespace(handle=name)
+
+    def config(self, grid: Any, block: Any, shared: int) -> Any:
+        assert all(type(size) is int for size in (*grid, *block))
+        self.asked("LaunchConfig", grid, block, shared)
+        return grid, block, shared
+
+    def put(self, stream: str, config: Any, loaded: Any, *given: Any) -> None:
+        self.asked("cuLaunchKernelEx", loaded.handle, *config)
+        kernel = self.api.kernels[loaded.handle]
+        grid, block, shared = config
+        assert (shared, stream) == (kernel.shared, "stream")
+        values = [self.api.value(*pair) for pair in zip(kernel.signature, given, strict=True)]
+        simulator.run(kernel, grid, block, tuple(values))
+
+
+def fake_device(api: FakeDriver) -> Driver:
+    """A device over it."""
+    return Driver(api, core=lambda stream: FakeCore(api, stream))

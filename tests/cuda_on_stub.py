@@ -1,7 +1,7 @@
 """Run by test_cuda_bindings.py: a training step on the CUDA backend over tests/cuda_stub.c.
 
-The backend, its runtime and the real cuda.bindings do what they would do on a device; only the
-driver below is made up, and hands each launch to the simulator.
+The backend and the real cuda.bindings and cuda.core do what they would do on a device; only the
+driver below them is made up, and hands each launch to the simulator.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import numpy as np
 
 import etude
 from etude.backends import cuda_runtime as runtime
-from etude.kernels.cuda import driver, simulator, toolchain
+from etude.kernels.cuda import simulator, toolchain
+from etude.kernels.cuda.plan import FORMATS
 from etude.kernels.cuda.spec import Kernel
 
 STUB = ctypes.CDLL(sys.argv[1], mode=ctypes.RTLD_GLOBAL)  # found by its name from now on
 KERNELS: dict[str, Kernel] = {}
+PROBE = Kernel("probe", lambda *a: None, ("float32*", "float32*", *FORMATS), shared=64 * 1024)
+SEEN: list[tuple[Any, ...]] = []
 WHOLE = 1 << 30  # elements; the memory's end is not known here
 
 
@@ -30,7 +33,7 @@ def code(kernel: Kernel, arch: str) -> tuple[bytes, str]:
 
 
 def argument(kind: str, place: int) -> Any:
-    form = "Q" if kind.endswith("*") else driver.FORMATS[kind]
+    form = "Q" if kind.endswith("*") else FORMATS[kind]
     (value,) = struct.unpack(f"={form}", ctypes.string_at(place, struct.calcsize(form)))
     if not kind.endswith("*") or not value:
         return value or (None if kind.endswith("*") else value)
@@ -45,6 +48,10 @@ def argument(kind: str, place: int) -> Any:
 def run(name: bytes, sizes: Any, places: Any) -> int:
     kernel = KERNELS[name.decode()]
     grid, block = tuple(sizes[:3]), tuple(sizes[3:6])
+    if kernel is PROBE:
+        kinds = ["uint64" if k.endswith("*") else k for k in kernel.signature]
+        SEEN.append((grid, block, sizes[6], *(argument(k, places[i]) for i, k in enumerate(kinds))))
+        return 701 if grid[1] > 1 else 0
     if max(block) > 256 or sizes[6] != kernel.shared:
         return 1
     given = [argument(kind, places[i]) for i, kind in enumerate(kernel.signature)]
@@ -85,6 +92,20 @@ def train(name: str, compiled: bool, steps: int) -> float:
             assert run_step.entries[0].runner.called == []
         return float(losses[-1])
 
+
+# What a kernel is given, in the order of FORMATS after two pointers.
+some = runtime.empty((3,), "float32")
+numbers = (-(2**31), 2**32 - 1, -(2**63), 2**64 - 1, 0.5, 0.1, True, False)
+for pointer, zero in ((some, 0.0), (None, -0.0), (some.address, 1e300)):
+    given = (pointer, some, *numbers[:4], zero, *numbers[5:])
+    runtime.launch(PROBE, (3, 1, 2), *given, block=(8, 4))
+    at = getattr(pointer, "address", pointer)
+    want = (at or 0, some.address, *numbers[:4], float("inf") if zero else zero, *numbers[5:])
+    assert repr(SEEN.pop()) == repr(((3, 1, 2), (8, 4, 1), 64 * 1024, *want))
+try:
+    runtime.launch(PROBE, (1, 2), *given)
+except runtime.DeviceError as error:
+    print(error)
 
 for compiled in (False, True):  # a graph from the third step on
     numpy, cuda = train("numpy", False, 5), train("cuda", compiled, 5)

@@ -1,6 +1,6 @@
-/* A driver for CUDA that is not there, for the real cuda.bindings to call: the device's memory is
- * host memory, and a launch is handed to whoever asked for it with stub_run. What the calls take is
- * checked where Python could get it wrong. Built by tests/test_cuda_bindings.py. */
+/* A driver for CUDA that is not there, for the real cuda.bindings and cuda.core to call: the device's
+ * memory is host memory, and a launch is handed to whoever asked for it with stub_run. What the calls
+ * take is checked where Python could get it wrong. Built by tests/test_cuda_bindings.py. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,17 +62,33 @@ int cuEventRecord(void *e, void *s) { return !e || s != STREAM; }
 int cuEventSynchronize(void *e) { return !e; }
 int cuEventDestroy_v2(void *e) { return free(e), 0; }
 
-int cuModuleLoadData(void **m, const void *code) {
-    return *m = (void *)5, memcmp(code, "\177ELF", 4) != 0;
+struct kernel {
+    const char *name;
+};
+struct launch_config {
+    u32 sizes[7];
+    void *stream, *attributes;
+    u32 count;
+};
+int cuLibraryLoadData(void **l, const void *code, void *a, void *b, u32 n, void *c, void *d,
+                      u32 m) {
+    return *l = (void *)5, memcmp(code, "\177ELF", 4) != 0 || n || m || (a && !b) || (c && !d);
 }
-int cuModuleGetFunction(void **f, void *m, const char *name) {
-    return *f = strdup(name), m != (void *)5;
+int cuLibraryUnload(void *l) { return l != (void *)5; }
+int cuLibraryGetKernel(struct kernel **k, void *l, const char *name) {
+    *k = malloc(sizeof **k);
+    (*k)->name = strdup(name);
+    return l != (void *)5;
+}
+int cuKernelGetLibrary(void **l, struct kernel *k) { return *l = (void *)5, !k; }
+int cuKernelGetFunction(const char **f, struct kernel *k) { return *f = k->name, !context; }
+int cuKernelSetAttribute(int kind, int v, struct kernel *k, int d) {
+    return !k || kind != DYNAMIC_SHARED || v <= 0 || d;
 }
 int cuFuncSetAttribute(void *f, int kind, int v) { return !f || kind != DYNAMIC_SHARED || v <= 0; }
-int cuLaunchKernel(void *f, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u32 bz, u32 shared, void *s,
-                   void **arguments, void **extra) {
-    u32 sizes[] = {gx, gy, gz, bx, by, bz, shared};
-    return s != STREAM || extra || (run && run(f, sizes, arguments));
+int cuLaunchKernelEx(const struct launch_config *c, struct kernel *k, void **arguments,
+                     void **extra) {
+    return c->stream != STREAM || c->count || extra || (run && run(k->name, c->sizes, arguments));
 }
 
 #include "cuda_stub_graph.h"
@@ -92,9 +108,12 @@ static const struct { const char *name; void *function; } known[] = {
     KNOWN(cuStreamSynchronize, cuStreamSynchronize),
     KNOWN(cuStreamWriteValue32, cuStreamWriteValue32_v2), KNOWN(cuEventCreate, cuEventCreate),
     KNOWN(cuEventRecord, cuEventRecord), KNOWN(cuEventSynchronize, cuEventSynchronize),
-    KNOWN(cuEventDestroy, cuEventDestroy_v2), KNOWN(cuModuleLoadData, cuModuleLoadData),
-    KNOWN(cuModuleGetFunction, cuModuleGetFunction),
-    KNOWN(cuFuncSetAttribute, cuFuncSetAttribute), KNOWN(cuLaunchKernel, cuLaunchKernel),
+    KNOWN(cuEventDestroy, cuEventDestroy_v2), KNOWN(cuLibraryLoadData, cuLibraryLoadData),
+    KNOWN(cuLibraryUnload, cuLibraryUnload), KNOWN(cuLibraryGetKernel, cuLibraryGetKernel),
+    KNOWN(cuKernelGetLibrary, cuKernelGetLibrary),
+    KNOWN(cuKernelGetFunction, cuKernelGetFunction),
+    KNOWN(cuKernelSetAttribute, cuKernelSetAttribute),
+    KNOWN(cuFuncSetAttribute, cuFuncSetAttribute), KNOWN(cuLaunchKernelEx, cuLaunchKernelEx),
     KNOWN(cuGraphCreate, cuGraphCreate), KNOWN(cuGraphAddKernelNode, cuGraphAddKernelNode_v2),
     KNOWN(cuGraphAddMemcpyNode, cuGraphAddMemcpyNode),
     KNOWN(cuGraphAddMemsetNode, cuGraphAddMemsetNode),

@@ -1,4 +1,4 @@
-"""The CUDA backend over the real cuda.bindings, with a driver made up in C below them."""
+"""The CUDA backend over the real cuda.bindings and cuda.core, and a driver made up in C."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def test_a_training_step_goes_through_the_bindings(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    memory, counts = done.stdout.splitlines()
+    refused, memory, counts = done.stdout.splitlines()
+    assert refused.startswith("[cuda] the launch of probe on (1, 2, 1) x (256, 1, 1) failed: CUDA_")
     assert memory.startswith("[cuda] out of memory on Stub: asked for 4.0 GiB for (1048576, 1024)")
     kernels, launches = map(int, re.findall(r"\d+", counts))
     assert launches > kernels > 5

@@ -257,13 +257,13 @@ class FakeApi:
 
 
 class FakePlan:
-    """As driver.Plan: packs arguments into memory of its own."""
+    """As plan.Plan: packs arguments into memory of its own."""
 
     def __init__(self, kernel: Any) -> None:
         import struct
         import threading
 
-        from etude.kernels.cuda.driver import FORMATS
+        from etude.kernels.cuda.plan import FORMATS
 
         self.kernel = self.function = kernel
         self.lock = threading.Lock()

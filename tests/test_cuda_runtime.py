@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import re
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,11 @@ import pytest
 
 pytest.importorskip("greenlet")
 
-from cuda_fake import FakeDriver
+from cuda_fake import FakeDriver, fake_device
 
 from etude.backends import cuda_memory, cuda_simulated
 from etude.backends import cuda_runtime as runtime
-from etude.kernels.cuda import compiler, driver, toolchain
+from etude.kernels.cuda import compiler, driver, plan, toolchain
 from etude.kernels.cuda.driver import Driver
 from etude.kernels.cuda.spec import Kernel, cuda, float32, int64, uint64
 
@@ -58,7 +57,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
 
 @pytest.fixture
 def device(api: FakeDriver) -> Iterator[Driver]:
-    with runtime.on(Driver(api)) as on:
+    with runtime.on(fake_device(api)) as on:
         yield on
 
 
@@ -88,8 +87,9 @@ def test_a_kernel_is_loaded_once(device: Driver, api: FakeDriver) -> None:
     y = runtime.empty((10,), "float32")
     for _ in range(3):
         launch(y, *ARGUMENTS)
-    assert (api.calls["cuModuleLoadData"], api.calls["cuLaunchKernel"]) == (1, 3)
-    assert api.last["cuModuleLoadData"] == (b"fill_line",)
+    assert (api.calls["cuLibraryLoadData"], api.calls["cuLaunchKernelEx"]) == (1, 3)
+    assert api.last["cuLibraryLoadData"] == (b"fill_line",)
+    assert api.calls["LaunchConfig"] == 1
     assert api.calls["cuStreamSynchronize"] == 0
 
 
@@ -105,17 +105,38 @@ def test_wrong_arguments_are_refused(device: Driver) -> None:
         runtime.launch(LINE, 1, y, *ARGUMENTS, block=512)
 
 
+def test_null_pointers_and_addresses_are_taken_at_each_launch(device: Driver) -> None:
+    y, other = runtime.empty((10,), "float32"), upload(np.arange(10, dtype=np.float32))
+    for last in (other, None, other, other.address, None):
+        launch(y, *ARGUMENTS[:-1], last)
+        assert (values(y)[9] == 9) == (last is not None)
+    with pytest.raises(TypeError, match="fill_line takes"):
+        launch(y, *ARGUMENTS[:-1], 1.5)
+
+
+def test_shapes_are_configured_once_each(device: Driver, api: FakeDriver) -> None:
+    y = runtime.empty((10,), "float32")
+    for grid in (1, 2, (1, 1, 1), (np.int64(2), 1, 1), 2):
+        runtime.launch(LINE, grid, y, *ARGUMENTS, block=32)
+    assert api.calls["LaunchConfig"] == 2
+    assert api.last["cuLaunchKernelEx"] == ("fill_line", (2, 1, 1), (32, 1, 1), 0)
+    runtime.launch(LINE, 2, y, *ARGUMENTS, block=64)
+    assert api.last["LaunchConfig"] == ((2, 1, 1), (64, 1, 1), 0)
+
+
 def test_an_empty_grid_is_no_launch(device: Driver, api: FakeDriver) -> None:
     runtime.launch(LINE, 0, None, *ARGUMENTS)
-    assert api.calls["cuLaunchKernel"] == 0
+    assert api.calls["cuLaunchKernelEx"] == 0
 
 
 def test_much_shared_memory_is_asked_for(api: FakeDriver) -> None:
     big = Kernel("big", fill_line, LINE.signature, shared=100 * 1024)
     api.kernels["big"] = big
-    with runtime.on(Driver(api)):
+    with runtime.on(fake_device(api)):
         launch(runtime.empty((10,), "float32"), *ARGUMENTS, kernel=big)
-    assert api.last["cuFuncSetAttribute"] == ("big", 8, 100 * 1024)
+    assert api.last["cuKernelSetAttribute"] == (8, 100 * 1024, "big", 0)
+    assert api.last["cuFuncSetAttribute"] == ("function of big", 8, 100 * 1024)
+    assert api.last["LaunchConfig"] == ((1, 1, 1), (32, 1, 1), 100 * 1024)
 
 
 def test_threads_enter_the_context_each(device: Driver, api: FakeDriver) -> None:
@@ -130,10 +151,20 @@ def test_threads_enter_the_context_each(device: Driver, api: FakeDriver) -> None
 
 # errors -------------------------------------------------------------------------------------------
 def test_a_refused_launch_is_reported_by_it(device: Driver, api: FakeDriver) -> None:
-    api.fails["cuLaunchKernel"] = 701
+    api.fails["cuLaunchKernelEx"] = 701
     words = r"the launch of fill_line on \(1, 1, 1\) x \(32, 1, 1\) failed: CUDA_ERROR_LAUNCH_OUT"
     with pytest.raises(runtime.DeviceError, match=words):
         launch(runtime.empty((10,), "float32"), *ARGUMENTS)
+
+
+def test_code_that_does_not_load_is_named(device: Driver, api: FakeDriver) -> None:
+    api.fails["cuLibraryLoadData"] = 701
+    with pytest.raises(runtime.DeviceError) as caught:
+        launch(runtime.empty((10,), "float32"), *ARGUMENTS)
+    assert str(caught.value) == (
+        "[cuda] the loading of fill_line failed: CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, This is too "
+        "many resources requested for launch"
+    )
 
 
 def test_a_late_error_names_the_launches_that_may_have_caused_it(
@@ -190,7 +221,7 @@ def test_freed_memory_comes_back(device: Driver, api: FakeDriver) -> None:
 
 def test_what_is_kept_is_given_back_before_memory_runs_out(api: FakeDriver) -> None:
     api.capacity = 100_000
-    with runtime.on(Driver(api)):
+    with runtime.on(fake_device(api)):
         for n in (10_000, 12_000, 20_000):  # of which no two fit at once
             runtime.empty((n,), "float32")
 
@@ -199,7 +230,7 @@ def test_memory_in_dead_cycles_is_found(api: FakeDriver) -> None:
     api.capacity = 100_000
     gc.disable()
     try:
-        with runtime.on(Driver(api)):
+        with runtime.on(fake_device(api)):
             for _ in range(3):
                 ring: list[Any] = [runtime.empty((20_000,), "float32")]
                 ring.append(ring)
@@ -210,7 +241,7 @@ def test_memory_in_dead_cycles_is_found(api: FakeDriver) -> None:
 
 def test_the_error_names_request_use_and_holders(api: FakeDriver) -> None:
     api.capacity = 1 << 20
-    with runtime.on(Driver(api)):
+    with runtime.on(fake_device(api)):
         held = [runtime.empty((100, 500), "float32") for _ in range(3)]
         held.append(runtime.empty((7,), "int64"))
         with pytest.raises(runtime.OutOfMemory) as caught:
@@ -323,7 +354,7 @@ def test_a_recorder_stands_in_for_the_device(device: Driver, api: FakeDriver) ->
     finally:
         assert runtime.set_recorder(None) is notes
     assert notes.work == [("fill_line", 1, 8, 32), "copy", ("fill", 7), ("keep", (1,))]
-    assert not api.calls["cuLaunchKernel"] + api.calls["cuMemcpyDtoDAsync"]
+    assert not api.calls["cuLaunchKernelEx"] + api.calls["cuMemcpyDtoDAsync"]
 
 
 # where there is none ------------------------------------------------------------------------------
@@ -382,7 +413,8 @@ def test_the_driver_has_the_functions_that_are_called() -> None:
         pytest.skip(str(compiler.missing()))
     from cuda.bindings import driver as real
 
-    source = Path(sys.modules[Driver.__module__].__file__ or "").read_text("utf-8")
+    files = [Path(str(module.__file__)) for module in (driver, plan)]
+    source = "".join(path.read_text("utf-8") for path in files)
     names = set(re.findall(r"\b(cu[A-Z]\w+|CU_[A-Z_0-9]+|CU[a-z]+_[a-z_]+)\b", source))
     kinds = [getattr(real, name) for name in names if re.match("CU[a-z]", name)]
     for name in names:

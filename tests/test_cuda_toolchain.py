@@ -260,6 +260,7 @@ def test_the_key_is_the_same_in_another_process() -> None:
 def test_missing_packages_and_wrong_versions_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     have: dict[str, str | None] = dict.fromkeys(compiler.PACKAGES, "13.0") | {
         "numba-cuda": "0.30.4",
+        "cuda-core": "1.2.0",
     }
     monkeypatch.setattr(compiler, "version", have.__getitem__)
     assert compiler.missing() is None
@@ -271,6 +272,11 @@ def test_missing_packages_and_wrong_versions_are_named(monkeypatch: pytest.Monke
     assert compiler.missing() == (
         "the package nvidia-nvvm is not installed: pip install 'etude[cuda]'"
     )
+    have["nvidia-nvvm"], have["cuda-core"] = "13.0", "1.1.9"
+    assert compiler.missing() == (
+        "it needs cuda-core >= 1.2 and < 2, found 1.1.9: pip install 'etude[cuda]'"
+    )
+    assert "cuda-core" not in compiler.versions()  # code need not be compiled anew for it
 
 
 def test_importing_etude_leaves_cuda_alone() -> None:

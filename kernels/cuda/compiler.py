@@ -23,13 +23,14 @@ from .rewrite import Target, clone
 from .spec import Device, Kernel
 
 VIRTUAL = (8, 0)  # the compute capability of the PTX
-PACKAGES = ("numba", "numba-cuda", "llvmlite", "nvidia-nvvm", "nvidia-nvjitlink")
-NEEDED = {"numba-cuda": ("0.30.4", "0.31")}
+WRITERS = ("numba", "numba-cuda", "llvmlite", "nvidia-nvvm", "nvidia-nvjitlink")
+PACKAGES = (*WRITERS, "cuda-core")  # the last one launches
+NEEDED = {"numba-cuda": ("0.30.4", "0.31"), "cuda-core": ("1.2", "2")}
 INSTALL = "pip install 'etude[cuda]'"
 
 
 def missing() -> str | None:
-    """Why kernels cannot be compiled here; None if they can. Imports nothing."""
+    """Why kernels cannot be compiled and launched here; None if they can. Imports nothing."""
     for package in PACKAGES:
         have = version(package)
         if have is None:
@@ -56,7 +57,7 @@ def numbers(version: str) -> tuple[int, ...]:
 @cache
 def versions() -> str:
     """All that decides, beside the source, what code comes out."""
-    return " ".join(f"{package}={version(package)}" for package in PACKAGES)
+    return " ".join(f"{package}={version(package)}" for package in WRITERS)
 
 
 # from Python to PTX ---------------------------------------------------------------------------

@@ -1,16 +1,19 @@
 """The NVIDIA driver: one device, one stream, and the calls that put work on it.
 
-    launch:  pack the arguments into the plan's memory -> cuLaunchKernel   (waits for nothing)
+    launch:  the kernel's plan (plan.py) -> cuda.core.launch                (waits for nothing)
     upload:  host -> a ring of pinned memory -> device  (the stream's order)
     download: device -> pinned memory -> host           (waits for the stream)
 
-`cuda.bindings` is called as it is, for what costs time here is Python: the argument block of a
-kernel is made once (`Plan`), and a launch is one `struct.pack_into` and one call.
+Kernels are launched by `cuda.core`, for what a launch costs here is Python, and its launch with a
+kept config is cheaper than packing arguments for `cuda.bindings`: `Driver.launch` takes 1.4, 1.6
+and 1.9 us with 4, 7 and 11 arguments, and took 1.8, 2.0 and 2.3 us (over a driver that does
+nothing, so its own share is not in it, with numbers that came before; first ones cost what plan.py
+says). All else is asked of `cuda.bindings` as it is.
 
-What is proven, and what is not: tests run this file on a made-up driver, below the real bindings
+What is proven, and what is not: tests run this file on a made-up driver, below the real packages
 too (tests/cuda_stub.c), so arguments, copies, errors and memory go where they should. Only a device
-can show what launches and copies cost, that memory given out again in the order of the stream is
-never touched too early, and that `Driver.progress` can be read after work has failed.
+can show what launches and copies cost with it, that memory given out again in the order of the
+stream is never touched too early, and that `Driver.progress` can be read after work has failed.
 
 Source: NVIDIA, "CUDA Driver API", sections 6.6 (modules), 6.13 (memory), 6.15 (stream-ordered
 memory), 6.24 (execution control).
@@ -20,15 +23,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from . import compiler, toolchain
+from . import compiler
+from .plan import Core, Plan
 from .spec import Kernel
 
 DRIVER = 13000  # CUDA 13.0, the oldest driver that loads what nvJitLink 13 makes
@@ -36,16 +39,6 @@ CAPABILITY = (8, 0)
 RING = 16 << 20  # bytes of pinned memory for copies
 MARK = 32  # launches after which the device says how far it is
 REMEMBERED = 96  # launches that an error may name
-FORMATS = {
-    "int32": "i",
-    "uint32": "I",
-    "int64": "q",
-    "uint64": "Q",
-    "float32": "f",
-    "float64": "d",
-    "bool": "?",
-    "boolean": "?",
-}
 SIMULATE = "or set ETUDE_CUDA=simulate to run the kernels on the processor, slowly"
 
 
@@ -96,54 +89,20 @@ def device() -> Driver:
     return Driver(api, int(os.environ.get("ETUDE_CUDA_DEVICE", "0")))
 
 
-# launching --------------------------------------------------------------------------------------
-class Plan:
-    """A kernel on the device, with memory for its arguments."""
+# the device ---------------------------------------------------------------------------------------
+class _Local(threading.local):
+    """What a thread has done."""
 
-    def __init__(self, driver: Driver, kernel: Kernel) -> None:
-        self.kernel, self.lock = kernel, threading.Lock()
-        code, _ = toolchain.cubin(kernel, driver.arch)
-        self.module = driver.call("cuModuleLoadData", code)
-        self.function = driver.call("cuModuleGetFunction", self.module, kernel.name.encode())
-        if kernel.shared > 48 * 1024:
-            kind = driver.api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-            driver.call("cuFuncSetAttribute", self.function, kind, kernel.shared)
-        kinds = ["Q" if kind.endswith("*") else FORMATS[kind] for kind in kernel.signature]
-        # Each argument has eight bytes of its own: kernels are told where each one is.
-        self.format = struct.Struct(
-            "=" + "".join(k + "x" * (8 - struct.calcsize(k)) for k in kinds)
-        )
-        self.memory = ctypes.create_string_buffer(max(self.format.size, 8))
-        begin = ctypes.addressof(self.memory)
-        self.places = (ctypes.c_void_p * max(len(kinds), 1))(
-            *(begin + 8 * i for i in range(len(kinds)))
-        )
-        self.parameters = ctypes.addressof(self.places)
-
-    def pack(self, arguments: Sequence[Any]) -> None:
-        """Write the arguments down for the driver; None is a null pointer."""
-        plain = [getattr(a, "address", a) if a is not None else 0 for a in arguments]
-        try:
-            self.format.pack_into(self.memory, 0, *plain)
-        except OverflowError:  # a float that is finite in float64 only
-            given = [
-                float("inf") * value if kind == "float32" and abs(value) > 3.4028235e38 else value
-                for kind, value in zip(self.kernel.signature, plain)
-            ]
-            self.format.pack_into(self.memory, 0, *given)
-        except struct.error as error:
-            raise TypeError(
-                f"[cuda] {self.kernel.name} takes {self.kernel.signature}, got {plain}: {error}"
-            ) from None
+    entered = False  # the context
 
 
 class Driver:
-    """One device and one stream."""
+    """One device and one stream, on which `core` launches."""
 
     simulated = False
 
-    def __init__(self, api: Any, ordinal: int = 0) -> None:
-        self.api, self.ordinal, self.local = api, ordinal, threading.local()
+    def __init__(self, api: Any, ordinal: int = 0, core: Callable[[Any], Any] = Core) -> None:
+        self.api, self.ordinal, self.local = api, ordinal, _Local()
         self.plans: dict[int, Plan] = {}  # by the kernel's id; a plan keeps its kernel
         self.names: deque[str] = deque(maxlen=REMEMBERED)
         self.launches, self.lock = 0, threading.RLock()
@@ -169,6 +128,7 @@ class Driver:
         self.arch = f"sm_{self.capability[0]}{self.capability[1]}"
         flags = api.CUstream_flags.CU_STREAM_NON_BLOCKING
         self.stream = self.call("cuStreamCreate", flags)
+        self.core = core(self.stream)
         self.ring = Ring(self, RING)
         self.progress = ctypes.c_uint32.from_address(self.pinned(64))
         self.progress.value = 0
@@ -183,20 +143,30 @@ class Driver:
 
     def enter(self) -> None:
         """Make the device the one that this thread speaks to."""
-        if not getattr(self.local, "entered", False):
+        if not self.local.entered:
             self.call("cuCtxSetCurrent", self.context)
             self.local.entered = True
 
     def failure(self, where: str, error: Any) -> DeviceError:
-        """The error for a code that the driver gave.
-
-        An error of earlier, asynchronous work comes with whatever is called next. What has been
-        launched since the device last said how far it was may have caused it.
-        """
+        """The error for a code that the driver gave."""
         found, name = self.api.cuGetErrorName(error)
         code = str(error) if int(found) else name.decode()
         found, text = self.api.cuGetErrorString(error)
-        message = f"[cuda] {where} failed: {code}" + ("" if int(found) else f", {text.decode()}")
+        return self.told(where, code, "" if int(found) else text.decode())
+
+    def pass_on(self, where: str, error: Exception) -> None:
+        """Raise DeviceError for what cuda.core raised if the driver is behind it."""
+        code, _, text = str(error).partition(": ")
+        if code.startswith("CUDA_ERROR_"):
+            raise self.told(where, code, text.partition(". ")[0].rstrip(".")) from None
+
+    def told(self, where: str, code: str, text: str) -> DeviceError:
+        """The error, with what may have caused it.
+
+        An error of earlier, asynchronous work comes with whatever is called next. What has been
+        launched since the device last said how far it was may be behind it.
+        """
+        message = f"[cuda] {where} failed: {code}" + (f", {text}" if text else "")
         if code not in ("CUDA_ERROR_OUT_OF_MEMORY", "CUDA_ERROR_INVALID_VALUE") and self.names:
             since = self.launches - self.progress.value
             names = list(self.names)[-since:] if since else [self.names[-1]]
@@ -224,15 +194,14 @@ class Driver:
         arguments: Sequence[Any],
     ) -> None:
         """Put a launch on the stream."""
-        self.enter()
-        plan = self.plan(kernel)
-        with plan.lock:  # the driver copies the arguments before it returns
-            plan.pack(arguments)
-            (error,) = self.api.cuLaunchKernel(
-                plan.function, *grid, *block, kernel.shared, self.stream, plan.parameters, 0
-            )
-        if int(error):
-            raise self.failure(f"the launch of {kernel.name} on {grid} x {block}", error)
+        if not self.local.entered:
+            self.enter()
+        plan = self.plans.get(id(kernel)) or self.plan(kernel)
+        try:
+            plan.launch(grid, block, arguments)
+        except Exception as error:
+            self.pass_on(f"the launch of {kernel.name} on {grid} x {block}", error)
+            raise
 
     def note(self, kernel: Kernel) -> None:
         """Remember a launch for errors, and have the device say now and then how far it is.
