@@ -1,4 +1,4 @@
-"""Convolution of few channels: images side by side in the lanes of one or two vectors.
+"""Convolution of many images: side by side in the lanes of one or two vectors.
 
     for each block of 32 images, and some rows of results:              in parallel
         turned[place, c, image] = x[image, c, place]                    16 x 16 in registers
