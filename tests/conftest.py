@@ -40,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop the first of the two coverages that pytest-cov starts in each worker of pytest-xdist.
+
+    The second one is saved; `no_cover` pauses the last, and the other would go on tracing.
+    """
+    plugin = session.config.pluginmanager.get_plugin("_cov")
+    if hasattr(session.config, "workerinput") and plugin and plugin.cov_controller:
+        plugin.cov_controller.cov.stop()
+
+
 def group_of(test: str) -> str:
     """The name of the tests that run on one worker: a file, a part of a table, or Numba's.
 
