@@ -22,7 +22,7 @@ from .tier1 import Shape
 
 PLANS = 4096  # remembered of each kind
 NARROW, AREA = 4, 512  # an axis, and a transpose, that are not worth tiles if they are smaller
-MOST = 2**31 - 1  # elements that a kernel counts
+MOST = 2**31 - 1  # numbers up to which kernels count in 32 bits
 
 
 def cut(count: int, preferred: int = 256) -> tuple[int, int]:
@@ -31,9 +31,14 @@ def cut(count: int, preferred: int = 256) -> tuple[int, int]:
     return -(-count // block), block
 
 
-def divisors(sizes: Sequence[int]) -> tuple[int, ...]:
+def index_type(*numbers: int) -> str:
+    """The type in which a kernel counts: its count of work, sizes and strides are to fit."""
+    return "int32" if max(map(abs, numbers)) <= MOST else "int64"
+
+
+def divisors(sizes: Sequence[int], index: str = "int32") -> tuple[int, ...]:
     """magic, shift and size, for each size."""
-    return tuple(n for size in sizes for n in (*divisor(size), size))
+    return tuple(n for size in sizes for n in (*divisor(size, index), size))
 
 
 def few_enough(n: int, what: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from etude.kernels import scalar
 from etude.kernels.cuda import compiler, elementwise, toolchain
-from etude.kernels.cuda.divide import divisor
+from etude.kernels.cuda.divide import BITS, divisor, quotient_of
 from etude.kernels.cuda.elementwise import FULL, SINGLE, Chain, Step, single
 from etude.kernels.scalar import BINARY, BOOL_RESULT, UNARY
 
@@ -118,12 +118,21 @@ def test_a_chain_is_its_functions_to_the_bit() -> None:
     np.testing.assert_array_equal(outs[2], added.astype("i4"))
 
 
-def test_magic_divides() -> None:
-    for d in [*range(1, 300), 2**15 + 1, 2**30 - 1, 2**30 + 1, 2**31 - 1]:
-        magic, shift = divisor(d)
-        assert magic < 2**32
-        for i in (0, 1, d - 1, d, min(2 * d - 1, 2**31 - 1), 2**31 - 1, 12345678):
-            assert ((i * magic >> 32) + i) >> shift == i // d
+@pytest.mark.parametrize(("index", "end"), [("int32", 2**32), ("int64", 2**63)])
+def test_magic_divides(index: str, end: int) -> None:
+    divide = quotient_of(index).simulate
+    for d in [*range(1, 300), 2**15 + 1, 2**30 - 1, 2**31 - 1, end // 3, end // 2 + 1, end - 1]:
+        magic, shift = divisor(d, index)
+        assert magic < 2 ** BITS[index]
+        for i in (0, 1, d - 1, d, min(2 * d - 1, end - 1), end // d * d - 1, end - 1, 12345678):
+            assert (i * magic >> BITS[index]) + i < 2**64
+            assert divide(i, magic, shift) == i // d
+
+
+@pytest.mark.parametrize(("index", "i"), [("int32", 2**32), ("int32", -1), ("int64", 2**63)])
+def test_what_a_device_would_cut_off_is_not_divided(index: str, i: int) -> None:
+    with pytest.raises(OverflowError, match=f"{i} is divided as an index of {BITS[index]} bits"):
+        quotient_of(index).simulate(i, *divisor(3, index))
 
 
 @needs_compiler
