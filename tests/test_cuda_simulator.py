@@ -365,3 +365,20 @@ def test_races_are_not_watched_where_speed_is_asked_for() -> None:
     with toolchain.simulated(races=False):
         toolchain.launch(kernel, 1, np.zeros(16, np.float32))
     assert not toolchain.simulating()
+
+
+def test_what_a_launch_would_cut_off_or_refuse_is_an_error() -> None:
+    kernel = Kernel("counts", lambda n, x, y: None, ("int32", "uint32", "float32"))
+    with toolchain.simulated():
+        toolchain.launch(kernel, 1, 2**31 - 1, 2**32 - 1, 1e300)
+        for bad, place, kind in [
+            ((2**31, 0, 0), 0, "int32"),
+            ((0, -1, 0), 1, "uint32"),
+            ((1.5, 0, 0), 0, "int32"),
+        ]:
+            message = rf"argument {place} of counts is {kind}, got {bad[place]}: "
+            with pytest.raises(TypeError, match=message):
+                toolchain.launch(kernel, 1, *bad)
+        for grid in ((2**31, 1, 1), (1, 65536, 1), (1, 1, 65536)):
+            with pytest.raises(ValueError, match=r"counts: a grid has up to \(2147483647, 65535"):
+                toolchain.launch(kernel, grid, 0, 0, 0)

@@ -14,8 +14,9 @@ Python: 1/0 is inf, int32(x) wraps; but plain int arithmetic never overflows her
 
 from __future__ import annotations
 
+import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import product
 from types import FunctionType
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from .plan import NUMBERS
 from .rewrite import Target, clone, uses
 from .simulator_device import CUDA, MEETINGS, TYPES, KernelFault, MathStandIn, Request, now
 from .simulator_memory import Arena, view
@@ -52,6 +54,7 @@ class SimulatorTarget(Target):
 
 
 TARGET = SimulatorTarget()
+GRID = 2**31 - 1, 65535, 65535  # blocks that a device launches at most along x, y and z
 LOCK = threading.Lock()  # there is one simulator, as there is one `cuda` in kernel code
 
 
@@ -67,10 +70,11 @@ def run(
     block: tuple[int, int, int],
     arguments: tuple[Any, ...],
     races: bool = True,
+    places: Iterable[tuple[int, int, int]] | None = None,
 ) -> None:
-    """Run a launch to its end. Raises KernelFault."""
+    """Run a launch to its end, or its blocks at `places` (z, y, x) alone. Raises KernelFault."""
     with LOCK:
-        run_all(kernel, grid, block, arguments, races)
+        run_all(kernel, grid, block, arguments, races, places)
 
 
 def run_all(
@@ -79,15 +83,18 @@ def run_all(
     block: tuple[int, int, int],
     arguments: tuple[Any, ...],
     races: bool,
+    places: Iterable[tuple[int, int, int]] | None,
 ) -> None:
     """Run a launch while no other one runs."""
+    if any(n > most for n, most in zip(grid, GRID)):
+        raise ValueError(f"[cuda] {kernel.name}: a grid has up to {GRID} blocks, got {grid}")
     function, meets = prepared(kernel.function)
     arena = Arena(kernel.shared, races)
     values = bound(kernel, arguments, arena)
     now.start(grid, block, arena)
     threads = list(product(range(block[2]), range(block[1]), range(block[0])))
     with np.errstate(all="ignore"):
-        for number, (z, y, x) in enumerate(product(*map(range, reversed(grid)))):
+        for number, (z, y, x) in enumerate(places or product(*map(range, reversed(grid)))):
             now.enter_block(number, (x, y, z))
             order = range(len(threads)) if number % 2 else range(len(threads) - 1, -1, -1)
             try:
@@ -167,9 +174,19 @@ def bound(kernel: Kernel, arguments: tuple[Any, ...], arena: Arena) -> tuple[Any
     return tuple(
         view(kernel, position, kind, value, arena, seen)
         if kind.endswith("*")
-        else TYPES[kind](value)
+        else number(kernel, position, kind, value)
         for position, (kind, value) in enumerate(zip(kernel.signature, arguments))
     )
+
+
+def number(kernel: Kernel, position: int, kind: str, value: Any) -> Any:
+    """A number in its type. Raises TypeError where it does not fit, as a launch on a device does."""
+    try:
+        return TYPES[kind](NUMBERS[kind].exact(value))
+    except struct.error as error:
+        raise TypeError(
+            f"[cuda] argument {position} of {kernel.name} is {kind}, got {value!r}: {error}"
+        ) from None
 
 
 def fault(kernel: Kernel, error: Exception) -> KernelFault:
