@@ -7,7 +7,7 @@ from typing import Any
 from ..kernels.cuda import index, sort, toolchain
 from ..kernels.cuda.divide import divisor
 from .cuda_layout import fill
-from .cuda_plans import cut, few_enough
+from .cuda_plans import BLOCKS, cut, index_type
 from .cuda_runtime import empty, launch, recorder
 from .defaults.layout import LayoutDefaults
 from .tier1 import Buffer, Tier1
@@ -43,13 +43,15 @@ def check(backend: Tier1, indices: Any, low: int, high: int, skip: int = NO_SKIP
 
 def argsort(x: Any, outer: int, length: int, inner: int, descending: bool, out: Any) -> Any:
     """The order of the lines of x (outer, length, inner), in `out`: tiles, then merges."""
-    n = few_enough(outer * length * inner, "a sort")
+    n = outer * length * inner
     run = toolchain.threads(length, sort.TILE)
     tiles, passes = -(-length // run), max(0, (-(-length // run) - 1).bit_length())
     spare = empty(out.shape, "int64") if passes else out
     here, there = (out, spare) if passes % 2 == 0 else (spare, out)
     kernel = sort.tile(x.dtype, descending)
-    launch(kernel, outer * inner * tiles, here, x, length, inner, tiles, block=run)
+    for begin in range(0, outer * inner * tiles, BLOCKS):
+        blocks = min(BLOCKS, outer * inner * tiles - begin)
+        launch(kernel, blocks, here, x, length, inner, tiles, begin, block=run)
     for _ in range(passes):
         blocks, block = cut(n)
         kernel = sort.merge(x.dtype, descending)
@@ -69,12 +71,11 @@ class CudaIndex(LayoutDefaults):
         rows, length = x.shape
         check(self, indices, -rows, rows)
         y = empty((*indices.shape, length), x.dtype) if out is None else out
-        n = few_enough(y.size, "what gather reads")
-        if n:
-            wide = length % 4 == 0
-            blocks, block = cut(n // 4 if wide else n)
-            given = y, x, indices, n, rows, length, *divisor(length)
-            launch(index.gather(x.dtype, wide), blocks, *given, block=block)
+        if y.size:
+            wide, kind = length % 4 == 0, index_type(y.size)
+            blocks, block = cut(y.size // 4 if wide else y.size)
+            given = y, x, indices, y.size, rows, length, *divisor(length, kind)
+            launch(index.gather(x.dtype, wide, kind), blocks, *given, block=block)
         return y
 
     def scatter_add(self, x: Buffer, indices: Buffer, rows: int, out: Buffer = None) -> Buffer:
@@ -87,8 +88,8 @@ class CudaIndex(LayoutDefaults):
         begin, end = (fill(empty((2 * rows,), "int64"), 0) for _ in range(2))
         blocks, block = cut(count)
         launch(index.segments(), blocks, begin, end, indices, order, count, rows, block=block)
-        n = few_enough(y.size, "what scatter_add fills")
-        blocks, block = cut(n)
-        given = y, x, order, begin, end, n, rows, length, *divisor(length)
-        launch(index.scatter_add(x.dtype), blocks, *given, block=block)
+        kind = index_type(y.size)
+        blocks, block = cut(y.size)
+        given = y, x, order, begin, end, y.size, rows, length, *divisor(length, kind)
+        launch(index.scatter_add(x.dtype, kind), blocks, *given, block=block)
         return y

@@ -11,7 +11,7 @@ from ..kernels.cuda import layout
 from ..kernels.cuda import pad as pads
 from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.elementwise import EACH
-from .cuda_plans import PLANS, copy_plan, cut, few_enough
+from .cuda_plans import PLANS, copy_plan, cut, index_type
 from .cuda_runtime import empty, launch
 from .defaults.layout import LayoutDefaults
 from .tier1 import Buffer, Number, Pairs, Shape
@@ -34,8 +34,9 @@ def fill(y: Any, value: Number) -> Any:
 
 
 @lru_cache(PLANS)
-def pad_plan(shape: Shape, padding: Pairs) -> tuple[Shape, int, tuple[int, ...]]:
-    """The shape of the result, the number of axes, and what pads.pad takes after the value."""
+def pad_plan(shape: Shape, padding: Pairs) -> tuple[Shape, int, str, tuple[int, ...]]:
+    """The shape of the result, the number of axes, the type of indices, and what pads.pad takes
+    after the value."""
     axes: list[tuple[int, int, int]] = []  # size, before, after; merged where nothing is between
     for n, (before, after) in zip(shape, padding, strict=True):
         if axes and not before and not after:
@@ -45,10 +46,10 @@ def pad_plan(shape: Shape, padding: Pairs) -> tuple[Shape, int, tuple[int, ...]]
             axes.append((n, before, after))
     sizes = [n + lo + hi for n, lo, hi in axes]
     numbers = [v for (n, lo, _), size in zip(axes, sizes) for v in (size, n, lo)]
-    numbers += [v for size in sizes[1:] for v in divisor(size)]
+    index = index_type(prod(sizes), *numbers)
+    numbers += [v for size in sizes[1:] for v in divisor(size, index)]
     out = tuple(n + lo + hi for n, (lo, hi) in zip(shape, padding))
-    few_enough(prod(out), "a padded array")
-    return out, len(axes), tuple(numbers)
+    return out, len(axes), index, tuple(numbers)
 
 
 class CudaLayout(LayoutDefaults):
@@ -68,12 +69,12 @@ class CudaLayout(LayoutDefaults):
             copy(dst, src, src.shape, tuple(strides), None, (offset, 0))
 
     def pad(self, x: Buffer, padding: Pairs, value: Number, out: Buffer = None) -> Buffer:
-        shape, rank, numbers = pad_plan(x.shape, tuple(map(tuple, padding)))
+        shape, rank, index, numbers = pad_plan(x.shape, tuple(map(tuple, padding)))
         if not rank:
             return super().pad(x, padding, value, out)
         y = empty(shape, x.dtype) if out is None else out
         if y.size:
             blocks, block = cut(y.size)
-            kernel = pads.pad(x.dtype, rank)
+            kernel = pads.pad(x.dtype, rank, index)
             launch(kernel, blocks, y.size, y, x, value, *numbers, block=block)
         return y

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..kernels.cuda import optim, toolchain
 from ..kernels.cuda.optim import BLOCK, EACH, GROUP, SQUARES
-from .cuda_plans import few_enough
 from .cuda_runtime import empty, launch
 from .defaults.optim_many import OptimManyDefaults
 from .tier1 import Buffer
@@ -25,7 +24,7 @@ def groups(lists: Sequence[Sequence[Any]], each: int) -> Iterator[tuple[int, int
     used = [arrays for arrays in lists if arrays[0].size]
     for start in range(0, len(used), GROUP):
         group = used[start : start + GROUP]
-        sizes = [few_enough(arrays[0].size, "a parameter") for arrays in group]
+        sizes = [arrays[0].size for arrays in group]
         block = toolchain.threads(max(sizes), BLOCK)
         starts = [0]
         for size in sizes:

@@ -23,6 +23,7 @@ from .tier1 import Shape
 PLANS = 4096  # remembered of each kind
 NARROW, AREA = 4, 512  # an axis, and a transpose, that are not worth tiles if they are smaller
 MOST = 2**31 - 1  # numbers up to which kernels count in 32 bits
+BLOCKS = 2**31 - 1  # of a launch
 
 
 def cut(count: int, preferred: int = 256) -> tuple[int, int]:
@@ -94,9 +95,10 @@ def chain_plan(
         sizes[-1] % EACH == 0
         and all(not s[-1] or all(step % EACH == 0 for step in s[:-1]) for s in strides)
     )
-    chain = Chain(dtypes, tuple(modes), steps, results, numbers, rank, wide, n > MOST)
+    index = index_type(n)  # which is more than any size or stride
+    chain = Chain(dtypes, tuple(modes), steps, results, numbers, rank, wide, index == "int64")
     kernel = elementwise.kernel(chain)
-    rest = divisors(sizes[1:]) + tuple(step for s in strides for step in s if step)
+    rest = divisors(sizes[1:], index) + tuple(step for s in strides for step in s if step)
     return Walk(kernel, n, -(-n // EACH), rest)
 
 
@@ -150,9 +152,9 @@ def copy_plan(
     axes.append(last)
     wide = aligned and last[0] % EACH == 0 and last[1:] == (1, 1)
     wide = wide and not any(step % EACH for axis in axes[:-1] for step in axis[1:])
-    long = n > MOST or any(abs(step) > MOST for axis in axes for step in axis[1:])
-    rest = walk_numbers(axes)
-    kernel = layout.walk(dtype, len(axes), wide, long)
+    index = index_type(n, *(step for axis in axes for step in axis[1:]))
+    rest = walk_numbers(axes, index)
+    kernel = layout.walk(dtype, len(axes), wide, index)
     blocks, block = cut(-(-n // EACH))
     return Copy(kernel, blocks, block, (n,), rest)
 
@@ -162,9 +164,9 @@ def worth_tiles(width: int, height: int) -> bool:
     return min(width, height) >= NARROW and width * height >= AREA
 
 
-def walk_numbers(axes: list[tuple[int, ...]]) -> tuple[int, ...]:
+def walk_numbers(axes: list[tuple[int, ...]], index: str) -> tuple[int, ...]:
     """What layout.axes_arguments names."""
-    magic = divisors([axis[0] for axis in axes[1:]])
+    magic = divisors([axis[0] for axis in axes[1:]], index)
     return (*magic, *(axis[1] for axis in axes), *(axis[2] for axis in axes))
 
 
@@ -174,8 +176,10 @@ def tiled(
     """By tiles: `wide` has stride 1 in dst, `tall` in src."""
     height, width = tall[0], wide[0]
     down, across = -(-height // layout.TILE), -(-width // layout.TILE)
-    count = few_enough(prod(axis[0] for axis in others) * down * across, "a transpose")
-    numbers = (height, width, across, *divisor(across), down, *divisor(down), tall[1], wide[2])
-    rest = walk_numbers(others) if others else ()
-    kernel = layout.tiles(dtype, len(others))
-    return Copy(kernel, count, (layout.TILE, layout.ROWS, 1), (), (*numbers, *rest))
+    count = prod(axis[0] for axis in others) * down * across
+    index = index_type(height, width, count, *(n for axis in others for n in axis))
+    numbers = height, width, across, *divisor(across, index), down, *divisor(down, index)
+    rest = walk_numbers(others, index) if others else ()
+    kernel = layout.tiles(dtype, len(others), index)
+    block = layout.TILE, layout.ROWS, 1
+    return Copy(kernel, count, block, (), (*numbers, tall[1], wide[2], *rest))

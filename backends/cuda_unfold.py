@@ -7,22 +7,27 @@ from math import prod
 
 from ..kernels.cuda import unfold
 from ..kernels.cuda.divide import divisor
-from .cuda_plans import PLANS, cut, few_enough
+from .cuda_plans import PLANS, cut, index_type
 from .cuda_runtime import empty, launch
 from .tier1 import Buffer, Pairs, Shape, Tier1, window_count
 
 
 @lru_cache(PLANS)
 def windows(
-    size: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape, folding: bool
-) -> tuple[Shape, tuple[int, ...]]:
-    """The number of windows by axis, and what unfold.arguments names."""
+    shape: Shape, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape, folding: bool
+) -> tuple[Shape, str, tuple[int, ...]]:
+    """The shape of the columns of an image, the type of indices, what unfold.arguments names."""
+    size = shape[2:]
     counts = tuple(map(window_count, size, kernel, stride, padding, dilation))
+    columns = shape[0], shape[1] * prod(kernel), prod(counts)
+    axes = list(zip(size, kernel, stride, [lo for lo, _ in padding], dilation, counts))
+    work = prod(shape) if folding else prod(columns)
+    index = index_type(work, *(n for axis in axes for n in axis))
     numbers: list[int] = []
-    for n, k, s, (before, _), d, c in zip(size, kernel, stride, padding, dilation, counts):
-        numbers += [n, k, s, before, d, c, *divisor(k), *divisor(s)]
-        numbers += divisor(max(1, n if folding else c))
-    return counts, tuple(numbers)
+    for n, k, s, before, d, c in axes:
+        numbers += [n, k, s, before, d, c, *divisor(k, index), *divisor(s, index)]
+        numbers += divisor(n if folding else c, index)
+    return columns, index, tuple(numbers)
 
 
 class CudaUnfold(Tier1):
@@ -35,13 +40,11 @@ class CudaUnfold(Tier1):
         dilation: Shape,
         out: Buffer = None,
     ) -> Buffer:
-        n, c, *size = x.shape
-        counts, numbers = windows(tuple(size), kernel, stride, padding, dilation, False)
-        shape = n, c * prod(kernel), prod(counts)
+        shape, index, numbers = windows(x.shape, kernel, stride, padding, dilation, False)
         y = empty(shape, x.dtype) if out is None else out
-        if few_enough(y.size, "unfolded columns"):
+        if y.size:
             blocks, block = cut(y.size)
-            task = unfold.unfold(x.dtype, len(size))
+            task = unfold.unfold(x.dtype, len(kernel), index)
             launch(task, blocks, y, x, y.size, *numbers, block=block)
         return y
 
@@ -56,9 +59,9 @@ class CudaUnfold(Tier1):
         out: Buffer = None,
     ) -> Buffer:
         y = empty(tuple(shape), columns.dtype) if out is None else out
-        _, numbers = windows(tuple(shape[2:]), kernel, stride, padding, dilation, True)
-        if few_enough(y.size, "a folded image"):
+        _, index, numbers = windows(tuple(shape), kernel, stride, padding, dilation, True)
+        if y.size:
             blocks, block = cut(y.size)
-            task = unfold.fold(columns.dtype, len(kernel))
+            task = unfold.fold(columns.dtype, len(kernel), index)
             launch(task, blocks, y, columns, y.size, *numbers, block=block)
         return y

@@ -93,7 +93,8 @@ def test_operands_repeat_along_axes(
     rank = len(shape)
     mode = 0b10  # along the columns, or along the middle axis
     chain = Chain(("float32", "float32"), (FULL, mode), (ADD,), (2,), (), rank, wide, long)
-    numbers = [n for size in shape[1:] for n in (*divisor(size), size)]
+    index = "int64" if long else "int32"
+    numbers = [n for size in shape[1:] for n in (*divisor(size, index), size)]
     run(chain, x.size, [y], x, b, *numbers, 1)
     np.testing.assert_array_equal(y, x + b)
 

@@ -9,7 +9,7 @@ import pytest
 
 import etude
 from etude.backends.cuda_layout import pad_plan
-from etude.backends.cuda_plans import copy_plan, few_enough
+from etude.backends.cuda_plans import copy_plan
 from etude.backends.cuda_unfold import windows
 from etude.kernels.cuda import index, layout, pad, philox, toolchain, unfold
 from etude.kernels.cuda.divide import divisor
@@ -103,17 +103,10 @@ def test_copies_count_beyond_two_to_the_31() -> None:
     plan = copy_plan("bool", (2, 3, 1 << 30), (3 << 31, 1 << 31, 1), None, True)
     assert plan.kernel.name == "copy_wide2_long_bool"
     x, y = np.arange(24, dtype="i4").reshape(2, 3, 4), np.zeros((4, 2, 3), "i4")
-    kernel = layout.walk("int32", 3, long=True)
-    sizes = [n for size in (2, 3) for n in (*divisor(size), size)]
+    kernel = layout.walk("int32", 3, index="int64")
+    sizes = [n for size in (2, 3) for n in (*divisor(size, "int64"), size)]
     launch(kernel, 1, 24, y, x, 0, 0, *sizes, 6, 3, 1, 1, 12, 4)
     np.testing.assert_array_equal(y, x.transpose(2, 0, 1))
-
-
-def test_what_kernels_cannot_count_is_refused() -> None:
-    assert few_enough(2**31 - 1, "a sort") == 2**31 - 1
-    message = r"\[cuda\] a sort has 2147483648 elements; kernels count up to 2147483647"
-    with pytest.raises(ValueError, match=message):
-        few_enough(2**31, "a sort")
 
 
 @pytest.mark.parametrize(
@@ -127,9 +120,9 @@ def test_what_kernels_cannot_count_is_refused() -> None:
 )
 def test_pads_are_written_once(padding: Any, rank: int) -> None:
     x = RNG.standard_normal((2, 3, 5)).astype("f4")
-    shape, axes, numbers = pad_plan(x.shape, padding)
+    shape, axes, index, numbers = pad_plan(x.shape, padding)
     y = np.full(shape, np.nan, "f4")
-    assert axes == rank
+    assert (axes, index) == (rank, "int32")
     launch(pad.pad("float32", rank), -(-y.size // 32), y.size, y, x, -2.5, *numbers)
     np.testing.assert_array_equal(y, np.pad(x, padding, constant_values=-2.5))
 
@@ -148,12 +141,12 @@ def test_windows_unfold_and_fold(geometry: Any) -> None:
     x = RNG.standard_normal((2, 3, *size))
     expected = NUMPY.unfold(x, *geometry[1:])
     columns = np.full(expected.shape, np.nan)
-    numbers = windows(*geometry, False)[1]
+    numbers = windows(x.shape, *geometry[1:], False)[2]
     kernel = unfold.unfold("float64", axes)
     launch(kernel, -(-columns.size // 32), columns, x, columns.size, *numbers)
     np.testing.assert_array_equal(columns, expected)
     back = np.full(x.shape, np.nan)
-    kernel, numbers = unfold.fold("float64", axes), windows(*geometry, True)[1]
+    kernel, numbers = unfold.fold("float64", axes), windows(x.shape, *geometry[1:], True)[2]
     launch(kernel, -(-x.size // 32), back, columns, x.size, *numbers)
     np.testing.assert_allclose(back, NUMPY.fold(expected, x.shape, *geometry[1:]), 1e-12, 1e-12)
 

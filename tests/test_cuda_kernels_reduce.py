@@ -136,7 +136,7 @@ def test_orders_are_stable(dtype: str, descending: bool) -> None:
     y, other = np.zeros(x.shape, "i8"), np.zeros(x.shape, "i8")
     tiles = -(-n // run)
     kernel = sort.tile(dtype, descending)
-    launch(kernel, 2 * inner * tiles, y, x, n, inner, tiles, block=run)
+    launch(kernel, 2 * inner * tiles, y, x, n, inner, tiles, 0, block=run)
     while run < n:
         launch(sort.merge(dtype, descending), -(-x.size // 32), other, y, x, x.size, n, inner, run)
         y, other, run = other, y, 2 * run

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 from ..scalar import BOOL_RESULT
 from . import functions
-from .divide import quotient
+from .divide import MAGIC, quotient_of
 from .four import load4, store4
 from .spec import TYPES, Kernel, cuda
 
@@ -118,7 +118,8 @@ class Writer:
 
     def __init__(self, chain: Chain) -> None:
         self.chain, self.types = chain, dtypes(chain)
-        self.names: dict[str, Any] = {"cuda": cuda, "quotient": quotient}
+        self.index = "int64" if chain.long else "int32"
+        self.names: dict[str, Any] = {"cuda": cuda, "quotient": quotient_of(self.index)}
         self.names |= {"load4": load4, "store4": store4, **TYPES}
         self.lines: list[str] = []
 
@@ -126,14 +127,14 @@ class Writer:
         self.lines += ["    " * depth + line for line in lines]
 
     def write(self) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-        chain, index = self.chain, "int64" if self.chain.long else "int32"
+        chain, index = self.chain, self.index
         arguments = [("n", index)]
         outs = [f"y{k}" for k in range(len(chain.results))]
         arguments += [(y, self.types[r] + "*") for y, r in zip(outs, chain.results, strict=True)]
         arguments += [(f"x{k}", t + "*") for k, t in enumerate(chain.inputs)]
         arguments += [(f"c{k}", NUMBER.get(t, "int64")) for k, t in enumerate(chain.numbers)]
         for axis in range(1, chain.rank):
-            arguments += [(f"m{axis}", "uint32"), (f"s{axis}", "uint32"), (f"d{axis}", index)]
+            arguments += zip((f"m{axis}", f"s{axis}", f"d{axis}"), (*MAGIC[index], index))
         arguments += [(f"t{k}_{axis}", index) for k, axis in moving(chain)]
         self.put(0, f"def kernel({', '.join(name for name, _ in arguments)}):")
         for k, mode in enumerate(chain.modes):
@@ -214,9 +215,7 @@ class Writer:
             place = rest
             if axis:
                 whole = f"q{axis}{u}"
-                plain = f"{rest} // d{axis}"
-                divided = plain if chain.long else f"quotient({rest}, m{axis}, s{axis})"
-                self.put(depth, f"{whole} = {divided}")
+                self.put(depth, f"{whole} = quotient({rest}, m{axis}, s{axis})")
                 place = f"({rest} - {whole} * d{axis})"
                 rest = whole
             users = [k for k in inputs if (k, axis) in strides]

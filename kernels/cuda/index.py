@@ -23,10 +23,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from .divide import quotient
+from .divide import quotient_of
 from .fault import note_least
 from .folding import operation
 from .four import load4, store4
+from .indexed import kernel as indexed
 from .spec import TYPES, Kernel, cuda
 
 BLOCK = 256
@@ -46,16 +47,17 @@ def check() -> Kernel:
             if (at < low or at >= high) and at != skip:
                 note_least(fault, 0, i)
 
-    signature = ("int64*", "int64*", "int32", "int64", "int64", "int64")
+    signature = ("int64*", "int64*", "int64", "int64", "int64", "int64")
     return Kernel("index_check", kernel, signature, (BLOCK, 1, 1))
 
 
 @cache
-def gather(dtype: str, wide: bool) -> Kernel:
+def gather(dtype: str, wide: bool, index: str = "int32") -> Kernel:
     """Arguments: out, x, indices, n (numbers of out), rows, length, and length's magic and shift.
 
     wide: four numbers a thread; length is a multiple of four.
     """
+    quotient = quotient_of(index)
 
     def fours(out, x, indices, n, rows, length, magic, shift):
         i = 4 * (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x)
@@ -78,9 +80,9 @@ def gather(dtype: str, wide: bool) -> Kernel:
             if at >= 0 and at < rows:
                 out[i] = x[at * length + i - k * length]
 
-    signature = (dtype + "*", dtype + "*", "int64*", "int32", "int64", "int64", "uint32", "uint32")
-    label = f"gather{'4' if wide else ''}_{dtype}"
-    return Kernel(label, fours if wide else ones, signature, (BLOCK, 1, 1))
+    kinds = ("*", "*", "int64*", "index", "int64", "int64", "divisor")
+    name, function = ("gather4", fours) if wide else ("gather", ones)
+    return indexed(name, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
@@ -100,12 +102,12 @@ def segments() -> Kernel:
                 if i == n - 1 or indices[order[i + 1]] != at:
                     end[row if at >= 0 else row + rows] = i + 1
 
-    signature = ("int64*", "int64*", "int64*", "int64*", "int32", "int64")
+    signature = ("int64*", "int64*", "int64*", "int64*", "int64", "int64")
     return Kernel("scatter_segments", kernel, signature, (BLOCK, 1, 1))
 
 
 @cache
-def scatter_add(dtype: str) -> Kernel:
+def scatter_add(dtype: str, index: str = "int32") -> Kernel:
     """out[r, j] = the sum of x[order[i], j] over both of r's segments, in the order of the rows.
 
     Row r has two parts of the order: that of index r and that of index r - rows, `rows` further in
@@ -113,7 +115,7 @@ def scatter_add(dtype: str) -> Kernel:
     magic and shift.
     """
     combine, start, kind, first = operation("sum", dtype)
-    T = TYPES[kind.name]
+    T, quotient = TYPES[kind.name], quotient_of(index)
 
     def kernel(out, x, order, begin, end, n, rows, length, magic, shift):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -133,17 +135,15 @@ def scatter_add(dtype: str) -> Kernel:
                 y = combine(y, first(x[at * length + j]))
             out[i] = y
 
-    signature = (dtype + "*", dtype + "*", "int64*", "int64*", "int64*")
-    signature += ("int32", "int64", "int64", "uint32", "uint32")
-    return Kernel(
-        f"scatter_add_{dtype}", kernel, signature, (BLOCK, 1, 1), narrow=dtype == "float32"
-    )
+    kinds = ("*", "*", "int64*", "int64*", "int64*", "index", "int64", "int64", "divisor")
+    return indexed("scatter_add", dtype, kernel, kinds, (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
-    """All, in float32."""
+    """All, in float32; one over indices of 64 bits."""
     yield check()
     yield gather("float32", True)
     yield gather("float32", False)
+    yield gather("float32", False, "int64")
     yield segments()
     yield scatter_add("float32")

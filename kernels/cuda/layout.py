@@ -25,14 +25,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .divide import quotient
+from .divide import MAGIC, quotient_of
 from .elementwise import compiled
 from .four import load4, store4
+from .indexed import named
 from .spec import TYPES, Kernel, cuda
 
 BLOCK, EACH = 256, 4
 TILE, ROWS = 32, 8
-NAMES: dict[str, Any] = {"cuda": cuda, "quotient": quotient, "load4": load4, "store4": store4}
+NAMES: dict[str, Any] = {"cuda": cuda, "load4": load4, "store4": store4}
 
 
 @cache
@@ -54,23 +55,21 @@ def fill(dtype: str) -> Kernel:
     return Kernel(f"fill_{dtype}", kernel, ("int64", dtype + "*", number), (BLOCK, 1, 1))
 
 
-def axes_arguments(rank: int, long: bool = False) -> tuple[list[str], list[str]]:
+def axes_arguments(rank: int, index: str) -> tuple[list[str], list[str]]:
     """Names and types: magic, shift and size of axes 1, 2, ...; strides of dst, then of src."""
-    index = "int64" if long else "int32"
     names = [f"{letter}{axis}" for axis in range(1, rank) for letter in "msd"]
-    kinds = ["uint32", "uint32", index] * (rank - 1)
+    kinds = [*MAGIC[index], index] * (rank - 1)
     names += [f"{letter}{axis}" for letter in "ab" for axis in range(rank)]
     return names, kinds + [index] * (2 * rank)
 
 
-def place(depth: int, rest: str, rank: int, u: str = "", long: bool = False) -> list[str]:
+def place(depth: int, rest: str, rank: int, u: str = "") -> list[str]:
     """Lines that add to i<u> and j<u>, in dst and src, what index `rest` over the axes makes."""
     lines, pad = [], "    " * depth
     for axis in range(rank - 1, -1, -1):
         at = rest
         if axis:
-            whole = f"{rest} // d{axis}" if long else f"quotient({rest}, m{axis}, s{axis})"
-            lines.append(f"{pad}q{axis}{u} = {whole}")
+            lines.append(f"{pad}q{axis}{u} = quotient({rest}, m{axis}, s{axis})")
             at, rest = f"({rest} - q{axis}{u} * d{axis})", f"q{axis}{u}"
         lines.append(f"{pad}p{axis}{u} = {at}")
         lines.append(f"{pad}i{u}, j{u} = i{u} + p{axis}{u} * a{axis}, j{u} + p{axis}{u} * b{axis}")
@@ -78,19 +77,19 @@ def place(depth: int, rest: str, rank: int, u: str = "", long: bool = False) -> 
 
 
 @cache
-def walk(dtype: str, rank: int, wide: bool = False, long: bool = False) -> Kernel:
+def walk(dtype: str, rank: int, wide: bool = False, index: str = "int32") -> Kernel:
     """Arguments: n, dst, src, to, of and `axes_arguments`; EACH numbers a thread.
 
     wide: the last axis has stride 1 in both; its size, all other strides, to and of are multiples
-    of four. long: for 2^31 numbers and more, or strides as large.
+    of four.
     """
-    names, kinds = axes_arguments(rank, long)
+    names, kinds = axes_arguments(rank, index)
     if wide:
         lines = [
             f"    t = {EACH} * (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x)",
             "    if t < n:",
             "        i, j = to, of",
-            *place(2, "t", rank, long=long),
+            *place(2, "t", rank),
             "        v0, v1, v2, v3 = load4(src, j)",
             "        store4(dst, i, v0, v1, v2, v3)",
         ]
@@ -100,28 +99,29 @@ def walk(dtype: str, rank: int, wide: bool = False, long: bool = False) -> Kerne
         lines.append(f"    if t + {EACH - 1} * {step} < n:")
         for u in map(str, range(EACH)):
             lines.append(f"        t{u}, i{u}, j{u} = t + {u} * {step}, to, of")
-            lines += place(2, f"t{u}", rank, u, long)
+            lines += place(2, f"t{u}", rank, u)
             lines.append(f"        v{u} = src[j{u}]")
         lines += [f"        dst[i{u}] = v{u}" for u in range(EACH)]
-        rest = ["        if t < n:", "            i, j = to, of", *place(3, "t", rank, long=long)]
+        rest = ["        if t < n:", "            i, j = to, of", *place(3, "t", rank)]
         rest += ["            dst[i] = src[j]", f"        t += {step}"]
         lines += ["    else:", *rest * (EACH - 1)]
     head = f"def kernel({', '.join(['n', 'dst', 'src', 'to', 'of', *names])}):"
-    label = f"copy_{'wide' if wide else 'walk'}{rank}_{'long_' if long else ''}{dtype}"
-    function = compiled(label, "\n".join([head, *lines]) + "\n", dict(NAMES))
-    start = ("int64" if long else "int32", dtype + "*", dtype + "*", "int64", "int64")
+    label = named(f"copy_{'wide' if wide else 'walk'}{rank}", dtype, index)
+    own = {**NAMES, "quotient": quotient_of(index)}
+    function = compiled(label, "\n".join([head, *lines]) + "\n", own)
+    start = index, dtype + "*", dtype + "*", "int64", "int64"
     return Kernel(label, function, (*start, *kinds), (BLOCK, 1, 1))
 
 
 @cache
-def tiles(dtype: str, rank: int) -> Kernel:
+def tiles(dtype: str, rank: int, index: str = "int32") -> Kernel:
     """Blocks of TILE x ROWS threads; a block for each tile of each of the other axes' places.
 
     Arguments: dst, src, to, of; height, width; magic and shift of the tiles across and down;
     dst's stride along the height (src's is 1), src's along the width (dst's is 1);
     `axes_arguments` of the other axes, `rank` of them.
     """
-    names, kinds = axes_arguments(rank) if rank else ([], [])
+    names, kinds = axes_arguments(rank, index) if rank else ([], [])
     arguments = ["dst", "src", "to", "of", "height", "width"]
     arguments += ["across", "am", "ash", "down", "dm", "dsh", "step", "stride", *names]
     lines = [
@@ -145,23 +145,25 @@ def tiles(dtype: str, rank: int) -> Kernel:
     for k in rows:
         lines.append(f"    if inside and top + r + {k} < height:")
         lines.append(f"        dst[i + (r + {k}) * step] = tile[c * {TILE + 1} + r + {k}]")
-    label = f"copy_tiles{rank}_{dtype}"
+    label = named(f"copy_tiles{rank}", dtype, index)
     head = f"def kernel({', '.join(arguments)}):"
-    function = compiled(label, "\n".join([head, *lines]) + "\n", {**NAMES, "T": TYPES[dtype]})
-    start = [dtype + "*", dtype + "*", "int64", "int64", "int32", "int32"]
-    start += ["int32", "uint32", "uint32", "int32", "uint32", "uint32", "int64", "int64"]
+    own = {**NAMES, "T": TYPES[dtype], "quotient": quotient_of(index)}
+    function = compiled(label, "\n".join([head, *lines]) + "\n", own)
+    start = [dtype + "*", dtype + "*", "int64", "int64", index, index]
+    start += [*(index, *MAGIC[index]) * 2, "int64", "int64"]
     return Kernel(label, function, (*start, *kinds), (TILE, ROWS, 1))
 
 
 def catalogue() -> Iterator[Kernel]:
-    """A fill, walks of 1 to 4 axes, by fours, and tiles."""
+    """A fill, walks of 1 to 4 axes, by fours, and tiles; two over indices of 64 bits."""
     yield fill("float32")
     yield fill("bool")
     for rank in (1, 2, 4):
         yield walk("float32", rank)
     yield walk("float64", 3)
     yield walk("float32", 2, wide=True)
-    yield walk("float32", 3, long=True)
+    yield walk("float32", 3, index="int64")
     yield tiles("float32", 0)
+    yield tiles("float32", 1, "int64")
     yield tiles("float32", 2)
     yield tiles("float64", 1)

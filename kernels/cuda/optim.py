@@ -197,7 +197,8 @@ def grouped(
 ) -> Kernel:
     label = f"{name}_of_{group}_{dtype}"
     function = compiled(label, "\n".join(lines) + "\n", names)
-    signature = (*numbers, *["int32"] * (2 * group - 1), *[dtype + "*"] * (arrays * group))
+    counts = ["int32"] * (group - 1) + ["int64"] * group
+    signature = (*numbers, *counts, *[dtype + "*"] * (arrays * group))
     return Kernel(label, function, signature, (BLOCK, 1, 1), narrow=dtype == "float32")
 
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from .divide import quotient
+from .divide import quotient_of
 from .elementwise import compiled
+from .indexed import kernel as indexed
 from .spec import TYPES, Kernel, cuda
 
 BLOCK = 256
 
 
 @cache
-def pad(dtype: str, rank: int) -> Kernel:
+def pad(dtype: str, rank: int, index: str = "int32") -> Kernel:
     """Arguments: n, y, x, value; for each axis size of y, of x, padding before; magic and shift of
     y's sizes but the first."""
     names = [f"{letter}{axis}" for axis in range(rank) for letter in ("h", "w", "b")]
@@ -40,16 +41,15 @@ def pad(dtype: str, rank: int) -> Kernel:
     lines.append(f"    y[i] = x[{place}] if {inside} else T(value)")
     source = f"def kernel(n, y, x, value, {', '.join(names)}):\n"
     source += "".join(f"    {line}\n" for line in lines)
-    label = f"pad{rank}_{dtype}"
-    function = compiled(label, source, {"cuda": cuda, "quotient": quotient, "T": TYPES[dtype]})
+    own = {"cuda": cuda, "quotient": quotient_of(index), "T": TYPES[dtype]}
+    function = compiled(f"pad{rank}_{index}_{dtype}", source, own)
     number = dtype if dtype in ("float32", "float64") else "int64"
-    kinds = ["int32"] * (3 * rank) + ["uint32"] * (2 * rank - 2)
-    return Kernel(
-        label, function, ("int32", dtype + "*", dtype + "*", number, *kinds), (BLOCK, 1, 1)
-    )
+    kinds = ("index", "*", "*", number, *["index"] * (3 * rank), *["divisor"] * (rank - 1))
+    return indexed(f"pad{rank}", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
-    """One and three axes."""
+    """One and three axes; one over indices of 64 bits."""
     yield pad("float32", 1)
+    yield pad("float32", 2, "int64")
     yield pad("float32", 3)

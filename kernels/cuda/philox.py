@@ -116,7 +116,7 @@ def exponential_of(word):
 
 
 ONE_WORD = {"random_bits": whole, "uniform": uniform_single, "exponential": exponential_of}
-PLACE = ("uint64", "uint64", "uint64", "int32")
+PLACE = ("uint64", "uint64", "uint64", "int64")
 
 
 @cache

@@ -45,7 +45,7 @@ def lines(name: str, dtype: str) -> Kernel:
                 out[at] = T(total)
                 at += inner
 
-    signature = (dtype + "*", dtype + "*", "int32", "int32", "int32")
+    signature = (dtype + "*", dtype + "*", "int64", "int64", "int64")
     narrow = dtype == "float32"
     return Kernel(f"{name}_lines_{dtype}", kernel, signature, (BLOCK, 1, 1), narrow=narrow)
 
@@ -84,7 +84,7 @@ def blocks(name: str, dtype: str) -> Kernel:
             cuda.syncthreads()
             begin += cuda.blockDim.x
 
-    signature = (dtype + "*", dtype + "*", "int32", "int32")
+    signature = (dtype + "*", dtype + "*", "int64", "int64")
     narrow = dtype == "float32"
     return Kernel(f"{name}_blocks_{dtype}", kernel, signature, (BLOCK, 1, 1), narrow=narrow)
 

@@ -180,7 +180,7 @@ def bound(kernel: Kernel, arguments: tuple[Any, ...], arena: Arena) -> tuple[Any
 
 
 def number(kernel: Kernel, position: int, kind: str, value: Any) -> Any:
-    """A number in its type. Raises TypeError where it does not fit, as a launch on a device does."""
+    """A number in its type. Raises TypeError where it does not fit, as a device's launch does."""
     try:
         return TYPES[kind](NUMBERS[kind].exact(value))
     except struct.error as error:

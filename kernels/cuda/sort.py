@@ -40,15 +40,16 @@ def goes_after(a, b):
 def tile(dtype: str, descending: bool) -> Kernel:
     """The order of each tile of TILE elements of the lines of x (outer, length, inner).
 
-    Arguments: out, x, length, inner, tiles (of a line). A block of TILE threads for each tile; with
-    fewer threads tiles are as small.
+    Arguments: out, x, length, inner, tiles (of a line), begin. A block of TILE threads for each
+    tile, from number `begin` on; with fewer threads tiles are as small.
     """
     T, before = TYPES[dtype], goes_after if descending else goes_before
 
-    def kernel(out, x, length, inner, tiles):
+    def kernel(out, x, length, inner, tiles, begin):
         values = cuda.shared.array(TILE, T)
-        line, t = cuda.blockIdx.x // tiles, cuda.threadIdx.x
-        start = (cuda.blockIdx.x - line * tiles) * cuda.blockDim.x
+        number, t = begin + cuda.blockIdx.x, cuda.threadIdx.x
+        line = number // tiles
+        start = (number - line * tiles) * cuda.blockDim.x
         n = min(cuda.blockDim.x, length - start)
         base = line // inner * length * inner + line % inner
         if t < n:
@@ -63,7 +64,7 @@ def tile(dtype: str, descending: bool) -> Kernel:
             out[base + (start + place) * inner] = start + t
 
     label = f"sort_tile_{'down' if descending else 'up'}_{dtype}"
-    return Kernel(label, kernel, ("int64*", dtype + "*", *["int32"] * 3), (TILE, 1, 1))
+    return Kernel(label, kernel, ("int64*", dtype + "*", *["int64"] * 4), (TILE, 1, 1))
 
 
 @cache
@@ -99,7 +100,7 @@ def merge(dtype: str, descending: bool) -> Kernel:
             out[base + place * inner] = index
 
     label = f"sort_merge_{'down' if descending else 'up'}_{dtype}"
-    signature = ("int64*", "int64*", dtype + "*", "int32", "int32", "int32", "int32")
+    signature = ("int64*", "int64*", dtype + "*", *["int64"] * 4)
     return Kernel(label, kernel, signature, (BLOCK, 1, 1))
 
 
@@ -140,7 +141,7 @@ def arg_lines(name: str, dtype: str) -> Kernel:
                     best, at = v, int64(i)
             out[line] = at
 
-    signature = ("int64*", dtype + "*", "int32", "int32", "int32")
+    signature = ("int64*", dtype + "*", "int64", "int64", "int64")
     return Kernel(f"{name}_lines_{dtype}", kernel, signature, (BLOCK, 1, 1))
 
 
@@ -178,7 +179,7 @@ def arg_block(name: str, dtype: str) -> Kernel:
         if t == 0:
             out[line] = at
 
-    signature = ("int64*", dtype + "*", "int32", "int32")
+    signature = ("int64*", dtype + "*", "int64", "int64")
     return Kernel(f"{name}_block_{dtype}", kernel, signature, (BLOCK, 1, 1))
 
 

@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from .divide import quotient
+from .divide import quotient_of
 from .elementwise import compiled
 from .folding import operation
+from .indexed import kernel as indexed
 from .spec import TYPES, Kernel, cuda
 
 BLOCK = 256
@@ -38,10 +39,10 @@ def arguments(axes: int) -> tuple[list[str], list[str]]:
     names, kinds = [], []
     for axis in range(axes):
         names += [f"{name}{axis}" for name in AXIS]
-        kinds += ["int32"] * len(AXIS)
+        kinds += ["index"] * len(AXIS)
         for name in MAGIC:
             names += [f"{name}{axis}m", f"{name}{axis}s"]
-            kinds += ["uint32", "uint32"]
+            kinds.append("divisor")
     return names, kinds
 
 
@@ -60,7 +61,7 @@ def split(rest: str, name: str, letter: str, axes: int) -> list[str]:
 
 
 @cache
-def unfold(dtype: str, axes: int) -> Kernel:
+def unfold(dtype: str, axes: int, index: str = "int32") -> Kernel:
     """Arguments: columns, x, n (numbers of columns), then `arguments`."""
     names, kinds = arguments(axes)
     lines = split("i", "count", "p", axes) + split("p_rest", "kernel", "k", axes)
@@ -74,14 +75,13 @@ def unfold(dtype: str, axes: int) -> Kernel:
     source += "    i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x\n    if i < n:\n"
     source += "".join(f"        {line}\n" for line in lines)
     source += "        columns[i] = x[at] if inside else T(0)\n"
-    label = f"unfold{axes}_{dtype}"
-    function = compiled(label, source, {"cuda": cuda, "quotient": quotient, "T": TYPES[dtype]})
-    signature = (dtype + "*", dtype + "*", "int32", *kinds)
-    return Kernel(label, function, signature, (BLOCK, 1, 1), narrow=dtype == "float32")
+    label, own = f"unfold{axes}", {"cuda": cuda, "quotient": quotient_of(index)}
+    function = compiled(f"{label}_{index}_{dtype}", source, {**own, "T": TYPES[dtype]})
+    return indexed(label, dtype, function, ("*", "*", "index", *kinds), (BLOCK, 1, 1), index)
 
 
 @cache
-def fold(dtype: str, axes: int) -> Kernel:
+def fold(dtype: str, axes: int, index: str = "int32") -> Kernel:
     """Arguments: x, columns, n (numbers of x), then `arguments`, with sizes' magic for counts'."""
     names, kinds = arguments(axes)
     combine, _, kind, first = operation("sum", dtype)
@@ -106,16 +106,17 @@ def fold(dtype: str, axes: int) -> Kernel:
     many = " * ".join(f"count{axis}" for axis in range(axes))
     source += f"{pad}y = combine(y, first(columns[{row} * {many} + {line}]))\n"
     source += "        x[i] = y\n"
-    label = f"fold{axes}_{dtype}"
-    own = {"cuda": cuda, "quotient": quotient, "A": TYPES[kind.name]}
-    function = compiled(label, source, {**own, "combine": combine, "first": first})
-    signature = (dtype + "*", dtype + "*", "int32", *kinds)
-    return Kernel(label, function, signature, (BLOCK, 1, 1), narrow=dtype == "float32")
+    label, own = f"fold{axes}", {"cuda": cuda, "quotient": quotient_of(index)}
+    own |= {"A": TYPES[kind.name], "combine": combine, "first": first}
+    function = compiled(f"{label}_{index}_{dtype}", source, own)
+    return indexed(label, dtype, function, ("*", "*", "index", *kinds), (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
-    """One to three axes."""
+    """One to three axes; two over indices of 64 bits."""
     yield unfold("float32", 2)
     yield unfold("float32", 3)
+    yield unfold("float32", 2, "int64")
     yield fold("float32", 2)
+    yield fold("float32", 2, "int64")
     yield fold("float64", 1)
