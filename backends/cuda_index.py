@@ -7,7 +7,7 @@ from typing import Any
 from ..kernels.cuda import index, sort, toolchain
 from ..kernels.cuda.divide import divisor
 from .cuda_layout import fill
-from .cuda_plans import BLOCKS, cut, index_type
+from .cuda_plans import GRID, cut, index_type
 from .cuda_runtime import empty, launch, recorder
 from .defaults.layout import LayoutDefaults
 from .tier1 import Buffer, Tier1
@@ -49,8 +49,8 @@ def argsort(x: Any, outer: int, length: int, inner: int, descending: bool, out: 
     spare = empty(out.shape, "int64") if passes else out
     here, there = (out, spare) if passes % 2 == 0 else (spare, out)
     kernel = sort.tile(x.dtype, descending)
-    for begin in range(0, outer * inner * tiles, BLOCKS):
-        blocks = min(BLOCKS, outer * inner * tiles - begin)
+    for begin in range(0, outer * inner * tiles, GRID):
+        blocks = min(GRID, outer * inner * tiles - begin)
         launch(kernel, blocks, here, x, length, inner, tiles, begin, block=run)
     for _ in range(passes):
         blocks, block = cut(n)

@@ -23,7 +23,7 @@ from .tier1 import Shape
 PLANS = 4096  # remembered of each kind
 NARROW, AREA = 4, 512  # an axis, and a transpose, that are not worth tiles if they are smaller
 MOST = 2**31 - 1  # numbers up to which kernels count in 32 bits
-BLOCKS = 2**31 - 1  # of a launch
+GRID = 2**31 - 1  # blocks of a launch
 
 
 def cut(count: int, preferred: int = 256) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from ..kernels.cuda import reduce, scan, sort, toolchain
 from ..kernels.cuda.spec import Kernel
 from .cuda_index import argsort
 from .cuda_layout import fill
-from .cuda_plans import PLANS, cut
+from .cuda_plans import GRID, PLANS, cut
 from .cuda_runtime import empty, launch
 from .tier1 import Buffer, Shape, Tier1
 
@@ -60,10 +60,10 @@ def fold_columns(name: str, dtype: str, outer: int, length: int, inner: int) -> 
 def folds(name: str, dtype: str, outer: int, length: int, inner: int) -> list[Fold]:
     """How to fold the middle axis of x (outer, length, inner): cuts, then their results."""
     found = []
-    cuts = 2
+    cuts, lines = 2, outer * inner
+    short = SIMULATED if toolchain.simulating() else SHORT
     while cuts > 1:
-        lines = outer * inner
-        if length <= (SIMULATED if toolchain.simulating() else SHORT):
+        if length <= short or lines > GRID:
             blocks, block = cut(lines)
             kernel = reduce.lines(name, dtype)
             fold, cuts = Fold(kernel, blocks, block, lines, (lines, length, inner)), 1

@@ -13,18 +13,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from math import prod
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 import pytest
 from cuda_device import cuda_backend
 
+import etude
 from etude.backends import cuda_plans
 from etude.backends.cuda_simulated import Simulated
 from etude.kernels.cuda import simulator
 from etude.kernels.cuda.spec import Kernel
 
-PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE
+NUMPY = etude.backends.get("numpy")
 FEW, LAST = 1 << 10, 2  # blocks that a Sparse device runs all of, and how many of more
 
 
@@ -63,7 +65,9 @@ class Sparse(Simulated):
 
     def allocate(self, size: int) -> tuple[int, Any]:
         """(address, memory), all zero."""
-        memory = np.frombuffer(mmap.mmap(-1, max(1, size), PRIVATE), np.uint8).view(Lazy)
+        with TemporaryFile() as file:  # of holes
+            file.truncate(size)
+            memory = np.frombuffer(mmap.mmap(file.fileno(), size), np.uint8).view(Lazy)
         self.sizes[memory.ctypes.data] = size
         return memory.ctypes.data, memory
 
@@ -88,3 +92,25 @@ def sparse_backend() -> Iterator[tuple[Any, Sparse]]:
         from etude.backends.cuda_runtime import device
 
         yield backend, device()
+
+
+def blank(backend: Any, shape: tuple[int, ...], last: np.ndarray) -> Any:
+    """A buffer of zeros but for the last numbers."""
+    x = backend.empty(shape, str(last.dtype))
+    x.host[x.size - last.size :] = last.reshape(-1)
+    return x
+
+
+def up(backend: Any, x: Any) -> Any:
+    """An array as a buffer; what is none as it is."""
+    if not isinstance(x, np.ndarray):
+        return x
+    return backend.from_host(memoryview(x), x.shape, str(x.dtype))
+
+
+def agree(backend: Any, name: str, *arguments: Any, tolerance: float = 2e-5) -> None:
+    """A method's results are NumPy's."""
+    got = getattr(backend, name)(*(up(backend, a) for a in arguments))
+    expected = getattr(NUMPY, name)(*arguments)
+    own = np.array(backend.to_host(got), got.dtype).reshape(got.shape)
+    np.testing.assert_allclose(own, expected, tolerance, tolerance, err_msg=name)
