@@ -1,4 +1,9 @@
-"""Convolution on the CUDA backend."""
+"""Convolution on the CUDA backend: float32 with one or two spatial axes.
+
+What else there is goes by the defaults, as a product with unfolded columns (defaults/conv.py):
+float64, three spatial axes, and images, or a layer's weights, of 2^30 numbers and more, which only
+64 bits would count. A batch of more pixels than that is done some images at a time.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,12 @@ from ..kernels.cuda.divide import divisor
 from . import cuda_conv_plans as plans
 from .cuda_cuts import MULTIPROCESSORS, up
 from .cuda_matmul import ACTIVATIONS
-from .cuda_runtime import device, empty, from_host, launch, set_recorder
+from .cuda_runtime import device, empty, from_host, launch, set_recorder, view
 from .defaults.conv import ConvDefaults
 from .precision import tile_kind
 from .tier1 import Buffer, Pairs, Shape, window_count
 
 MOST = 65535  # blocks of a grid along y and z
-LIMIT = 1 << 31
 
 
 def device_table(table: plans.Table) -> Any:
@@ -76,6 +80,12 @@ def widened(stride: Shape, padding: Pairs, dilation: Shape) -> tuple[Shape, Pair
     return (1, *stride), ((0, 0), *padding), (1, *dilation)
 
 
+def part(x: Buffer, begin: int, count: int) -> Buffer:
+    """Some images of a batch, where they lie."""
+    image = tuple(x.shape[1:])
+    return view(x, 4 * begin * prod(image), (min(count, x.shape[0] - begin), *image), "float32")
+
+
 class CudaConv(ConvDefaults):
     """Overrides of the convolutions with one or two spatial axes, in float32."""
 
@@ -91,12 +101,16 @@ class CudaConv(ConvDefaults):
         activation: str | None = None,
         out: Buffer = None,
     ) -> Buffer:
-        fused = activation in ACTIVATIONS
-        if not self._fits(x, w, x.shape) or not fused:
-            return super().conv(x, w, b, stride, padding, dilation, groups, activation, out)
         counts = tuple(map(window_count, x.shape[2:], w.shape[2:], stride, padding, dilation))
-        y = empty((x.shape[0], w.shape[0], *counts), "float32") if out is None else out
-        if y.size == 0:
+        shape = x.shape[0], w.shape[0], *counts
+        count = self._at_once(x, x.shape, shape, w.shape, padding, dilation, groups)
+        if not count or activation not in ACTIVATIONS:
+            return super().conv(x, w, b, stride, padding, dilation, groups, activation, out)
+        y = empty(shape, "float32") if out is None else out
+        if count < x.shape[0]:
+            for n in range(0, x.shape[0], count):
+                given = stride, padding, dilation, groups, activation, part(y, n, count)
+                self.conv(part(x, n, count), w, b, *given)
             return y
         geometry, end = widened(stride, padding, dilation), ACTIVATIONS[activation]
         shapes = two_axes(x.shape), two_axes(w.shape)
@@ -117,9 +131,15 @@ class CudaConv(ConvDefaults):
         groups: int,
         out: Buffer = None,
     ) -> Buffer:
-        if not self._fits(g, w, x_shape):
+        count = self._at_once(g, x_shape, g.shape, w.shape, padding, dilation, groups)
+        if not count:
             return super().conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, out)
         gx = empty(x_shape, "float32") if out is None else out
+        if count < g.shape[0]:
+            for n in range(0, g.shape[0], count):
+                some, to = part(g, n, count), part(gx, n, count)
+                self.conv_input_grad(some, w, to.shape, stride, padding, dilation, groups, to)
+            return gx
         geometry = widened(stride, padding, dilation)
         shapes = two_axes(g.shape), two_axes(w.shape), two_axes(x_shape)
         if groups == x_shape[1] > 1:
@@ -145,9 +165,17 @@ class CudaConv(ConvDefaults):
         groups: int,
         out: Buffer = None,
     ) -> Buffer:
-        if prod(w_shape) == 0 or not self._fits(x, g, g.shape):
+        count = self._at_once(x, x.shape, g.shape, w_shape, padding, dilation, groups)
+        if not count:
             return super().conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups, out)
         gw = empty(w_shape, "float32") if out is None else out
+        if count < x.shape[0]:
+            for n in range(0, x.shape[0], count):
+                given = w_shape, stride, padding, dilation, groups, None if n else gw
+                more = self.conv_weight_grad(part(x, n, count), part(g, n, count), *given)
+                if n:
+                    self.binary("add", gw, more, gw)
+            return gw
         geometry = widened(stride, padding, dilation)
         shapes = two_axes(x.shape), two_axes(g.shape), two_axes(w_shape)
         if groups == x.shape[1] > 1:
@@ -181,9 +209,8 @@ class CudaConv(ConvDefaults):
         given = planes, y.shape[1], y.shape[1] // x.shape[1], *sizes, *divisor(shapes[1][3])
         launch(depthwise.forward(b is not None, end), grid, y, x, w, b, *given)
 
-    def _fits(self, x: Buffer, w: Buffer, shape: Shape) -> bool:
-        """Whether the kernels take it: two axes at most, float32, an image below 2^31 numbers."""
-        if self.dtype(x) != "float32" or len(x.shape) > 4 or x.size * w.size * prod(shape) == 0:
-            return False
-        largest: int = max(prod(x.shape[1:]), prod(shape[1:]), x.size // x.shape[1])
-        return largest < LIMIT
+    def _at_once(self, x: Buffer, *given: Any) -> int:
+        """How many images a launch takes; none where the kernels do not do it."""
+        if self.dtype(x) != "float32" or len(x.shape) > 4 or not all(map(prod, given[:3])):
+            return 0
+        return plans.at_once(*given)

@@ -12,10 +12,13 @@ from typing import NamedTuple
 from ..kernels.cuda.conv import NOWHERE, WAYS
 from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.toolchain import simulating
+from . import cuda_plans
 from .cuda_cuts import MULTIPROCESSORS, part_for, up
 from .tier1 import Pairs, Shape, window_count
 
 MOST_PARTS = 64
+MOST_GROUPS = 65535  # blocks of a grid along z
+FAR = 1 << 15  # rows and columns that a tap lies from its pixel, as a table has them
 
 
 class Tap(NamedTuple):
@@ -54,6 +57,21 @@ class Pass(NamedTuple):
     w_row: int
     w_group: int
     parts: int
+
+
+def at_once(x: Shape, y: Shape, w: Shape, padding: Pairs, dilation: Shape, groups: int) -> int:
+    """How many images of x (N, C, H, W) and y one launch takes; none if one is too large for it.
+
+    Sizes, and places within an image and among the pixels of a launch, are of 32 bits, and tiles
+    reach beyond the last; where images and parts of a sum begin in memory is of 64 bits.
+    """
+    most, depthwise = cuda_plans.MOST // 2, groups == x[1] > 1
+    if max(prod(x[1:]), prod(y[1:]), prod(w)) > most:
+        return 0
+    reach = (max(lo, hi, (k - 1) * d) for (lo, hi), k, d in zip(padding, w[2:], dilation))
+    if not depthwise and (groups > MOST_GROUPS or max(reach) >= FAR):
+        return 0
+    return min(x[0], most // max(prod(x[2:]), prod(y[2:])))
 
 
 def entry(tap: Tap) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..kernels.cuda import gemm, gemm_split, gemm_tile, gemm_way, toolchain
 from .cuda_cuts import SHORTEST, TINY, part_for, tile_for, up
+from .cuda_plans import index_type
 from .cuda_runtime import empty, launch
 from .defaults.layout import row_major
 from .defaults.linear import LinearDefaults
@@ -47,7 +48,7 @@ def batch_plan(a: Shape, b: Shape) -> Batch | None:
     return Batch(shape, inner, (p, r, q, s))
 
 
-def tiny(
+def by_number(
     y: Buffer,
     a: Buffer,
     b: Buffer,
@@ -57,14 +58,19 @@ def tiny(
     bias: Buffer = None,
     end: tuple[str, str] = ("none", "none"),
 ) -> bool:
-    """y = activation(a b + bias) of any type by a thread for each number, if that is soon done."""
+    """y = activation(a b + bias) of any type by a thread for each number, where that is best.
+
+    It is for a product that is soon done, and for one with sides that only 64 bits count: slow, but
+    nothing else takes more than 2^31 rows, columns, products of a sum, or matrices.
+    """
     m, n, k = sizes
-    if m * n * k > TINY or k > SHORTEST:
+    index = index_type(m, n, k, prod(batch.shape))
+    if index == "int32" and (m * n * k > TINY or k > SHORTEST):
         return False
     of_a, of_b = (1, m) if flags[0] else (k, 1), (1, k) if flags[1] else (n, 1)
     block = toolchain.threads(y.size, gemm.BLOCK)
     launch(
-        gemm.naive(y.dtype, *end), up(y.size, block), y, a, b, bias, m, n, k, batch.inner,
+        gemm.naive(y.dtype, *end, index), up(y.size, block), y, a, b, bias, m, n, k, batch.inner,
         *batch.steps, *of_a, *of_b, y.size, block=block,
     )  # fmt: skip
     return True
@@ -81,7 +87,7 @@ def product(
     end: tuple[str, str] = ("none", "none"),
 ) -> None:
     """y = activation(a b + bias) in float32; end: where the bias lies, and the activation."""
-    if tiny(y, a, b, sizes, flags, batch, bias, end):
+    if by_number(y, a, b, sizes, flags, batch, bias, end):
         return
     (m, n, k), matrices = sizes, prod(batch.shape)
     size = tile_for(m, n, matrices, tile_kind())
@@ -124,14 +130,18 @@ class CudaMatmul(LinearDefaults):
         y = empty((*batch.shape, m, n), dtype) if out is None else out
         if y.size == 0 or k == 0:
             return self.full(y.shape, 0, dtype, y)
-        if len(b.shape) == 2 and not transpose_a:  # one matrix on the right: one product
-            m, batch = m * prod(batch.shape), Batch((), 1, (0, 0, 0, 0))
+        rows, flags = m * prod(batch.shape), (transpose_a, transpose_b)
+        if len(b.shape) == 2 and not transpose_a and index_type(rows) == "int32":
+            m, batch = rows, Batch((), 1, (0, 0, 0, 0))  # one matrix on the right: one product
         if dtype == "float32":
-            product(y, a, b, (m, n, k), (transpose_a, transpose_b), batch)
+            product(y, a, b, (m, n, k), flags, batch)
+            return y
+        if index_type(m, n, k, prod(batch.shape)) == "int64":
+            by_number(y, a, b, (m, n, k), flags, batch)
             return y
         edge = SIMULATED_EDGE if toolchain.simulating() else gemm.EDGE
-        kernel, tall = gemm.register(dtype, transpose_a, transpose_b, edge), edge * gemm.EACH
-        grid = up(n, tall) * prod(batch.shape), up(m, tall)
+        kernel, tall = gemm.register(dtype, *flags, edge), edge * gemm.EACH
+        grid = up(m, tall) * up(n, tall) * prod(batch.shape)
         launch(kernel, grid, y, a, b, m, n, k, batch.inner, *batch.steps)
         return y
 

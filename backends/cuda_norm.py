@@ -9,7 +9,7 @@ from typing import Any
 from ..kernels.cuda import batch_norm, batch_norm_grad, layer_norm, response_norm, toolchain
 from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.folding import LANES
-from .cuda_plans import PLANS, cut, few_enough
+from .cuda_plans import PLANS, cut, index_type
 from .cuda_runtime import empty, launch
 from .defaults.norm import NormDefaults
 from .tier1 import Buffer, Shape
@@ -27,19 +27,18 @@ def sums(kernels: Any, given: tuple[Any, ...], x: Any, *forms: bool) -> tuple[An
     Returns both buffers (channels, parts), how many parts there are, and their size.
     """
     n, c, length = x.shape[0], x.shape[1], prod(x.shape[2:])
-    m, dtype = n * length, x.dtype
-    few_enough(x.size, "a batch norm")
+    m, dtype, index = n * length, x.dtype, index_type(x.size)
     block: Any
     if m <= (SIMULATED if toolchain.simulating() else FEW):
-        kernel, parts, each = kernels.lines(dtype, *forms), 1, m
+        kernel, parts, each = kernels.lines(dtype, *forms, index), 1, m
         blocks, block = cut(c)
-        numbers: tuple[int, ...] = (1, c, length, m, *divisor(length))
+        numbers: tuple[int, ...] = (1, c, length, m, *divisor(length, index))
     elif length == 1:
         across = -(-c // batch_norm.WIDTH)
         parts = min(-(-n // ROWS), max(1, BLOCKS // across))
         each = -(-n // parts)
         parts = -(-n // each)
-        kernel, blocks = kernels.columns(dtype, *forms), parts * across
+        kernel, blocks = kernels.columns(dtype, *forms, index), parts * across
         rows = toolchain.threads(batch_norm.ROOM, batch_norm.ROOM) // batch_norm.WIDTH
         block = (batch_norm.WIDTH, rows, 1)
         numbers = parts, each, across, c, n
@@ -47,26 +46,27 @@ def sums(kernels: Any, given: tuple[Any, ...], x: Any, *forms: bool) -> tuple[An
         block = toolchain.threads(m, batch_norm.BLOCK)
         each = block * batch_norm.EACH
         parts = -(-m // each)
-        kernel, blocks = kernels.parts(dtype, *forms), c * parts
-        numbers = parts, c, length, m, *divisor(length)
+        kernel, blocks = kernels.parts(dtype, *forms, index), c * parts
+        numbers = parts, c, length, m, *divisor(length, index)
     one, two = empty((c, parts), dtype), empty((c, parts), dtype)
     launch(kernel, blocks, one, two, *given, *numbers, block=block)
     return one, two, parts, each
 
 
-def sweep(x: Any) -> tuple[bool, int, int, tuple[int, ...]]:
-    """Whether four numbers at a time; blocks, threads, and the numbers at the end."""
-    length, c = prod(x.shape[2:]), x.shape[1]
+def sweep(x: Any) -> tuple[tuple[bool, str], int, int, tuple[int, ...]]:
+    """Whether four numbers at a time, and the type of indices; blocks, threads, and the numbers at
+    the end."""
+    length, c, index = prod(x.shape[2:]), x.shape[1], index_type(x.size)
     wide = length % 4 == 0
     blocks, block = cut(x.size // 4 if wide else x.size)
-    return wide, blocks, block, (x.size, *divisor(length), *divisor(c), c)
+    numbers = x.size, *divisor(length, index), *divisor(c, index), c
+    return (wide, index), blocks, block, numbers
 
 
 @lru_cache(PLANS)
 def rows_form(shape: Shape, simulated: bool) -> tuple[tuple[Any, ...], int, int]:
     """Layer norm's form and what it is made for; blocks, threads of a block."""
     rows, length = shape
-    few_enough(rows * length, "a layer norm")
     if length <= (SIMULATED // 4 if simulated else SHORT):
         return ("lines",), *cut(rows)
     for lanes in (LANES, layer_norm.BLOCK):
@@ -77,11 +77,11 @@ def rows_form(shape: Shape, simulated: bool) -> tuple[tuple[Any, ...], int, int]
     return ("streaming",), rows, toolchain.threads(length, layer_norm.BLOCK)
 
 
-def planes(x: Any) -> tuple[int, int, tuple[int, ...]]:
-    """Blocks, threads, and response_norm.SHAPE, for a thread each."""
-    channels, rest = x.shape[1], prod(x.shape[2:])
-    n = few_enough(x.size, "a response norm")
-    return *cut(n), (n, channels, rest, *divisor(channels), *divisor(rest))
+def planes(x: Any) -> tuple[str, int, int, tuple[int, ...]]:
+    """The type of indices, blocks, threads, and response_norm.SHAPE, for a thread each."""
+    channels, rest, index = x.shape[1], prod(x.shape[2:]), index_type(x.size)
+    numbers = x.size, channels, rest, *divisor(channels, index), *divisor(rest, index)
+    return index, *cut(x.size), numbers
 
 
 class CudaNorm(NormDefaults):
@@ -114,9 +114,10 @@ class CudaNorm(NormDefaults):
         mean, var, scale = (empty((c,), dtype) for _ in range(3))
         blocks, block = cut(32 * c)
         given = mean, var, scale, means, squares, w, eps, parts, each, c, x.size // c
-        launch(batch_norm.whole(dtype, w is not None), blocks, *given, block=block)
-        wide, blocks, block, numbers = sweep(x)
-        kernel = batch_norm.apply(dtype, b is not None, residual is not None, relu, wide)
+        kernel = batch_norm.whole(dtype, w is not None, index_type(x.size))
+        launch(kernel, blocks, *given, block=block)
+        walk, blocks, block, numbers = sweep(x)
+        kernel = batch_norm.apply(dtype, b is not None, residual is not None, relu, *walk)
         y = empty(x.shape, dtype)
         launch(kernel, blocks, y, x, mean, scale, b, residual, *numbers, block=block)
         return y, mean, var
@@ -150,10 +151,11 @@ class CudaNorm(NormDefaults):
         gw, gb, scale, slope, shift = (empty((c,), dtype) for _ in range(5))
         blocks, block = cut(32 * c)
         given = gw, gb, scale, slope, shift, one, two, w, var, eps, parts, c, x.size // c
-        launch(batch_norm_grad.whole(dtype, w is not None), blocks, *given, block=block)
-        wide, blocks, block, numbers = sweep(x)
+        kernel = batch_norm_grad.whole(dtype, w is not None, index_type(x.size))
+        launch(kernel, blocks, *given, block=block)
+        walk, blocks, block, numbers = sweep(x)
         gx = empty(x.shape, dtype)
-        kernel = batch_norm_grad.apply(dtype, relu, wide)
+        kernel = batch_norm_grad.apply(dtype, relu, *walk)
         launch(kernel, blocks, gx, g, y, x, mean, scale, slope, shift, *numbers, block=block)
         return gx, gw, gb
 
@@ -165,7 +167,7 @@ class CudaNorm(NormDefaults):
         m, dtype = x.shape[0], x.dtype
         y, mean, rstd = empty(x.shape, dtype), empty((m,), dtype), empty((m,), dtype)
         form, blocks, block = rows_form(x.shape, toolchain.simulating())
-        flags = w is not None, b is not None
+        flags = w is not None, b is not None, index_type(x.size)
         kernel = getattr(layer_norm, form[0])(dtype, *form[1:], *flags)
         launch(kernel, blocks, y, mean, rstd, x, w, b, eps, *x.shape, block=block)
         return y, mean, rstd
@@ -178,7 +180,8 @@ class CudaNorm(NormDefaults):
         (rows, length), dtype = x.shape, x.dtype
         gx = empty(x.shape, dtype)
         form, blocks, block = rows_form(x.shape, toolchain.simulating())
-        kernel = getattr(layer_norm, form[0] + "_grad")(dtype, *form[1:], w is not None)
+        index = index_type(x.size)
+        kernel = getattr(layer_norm, form[0] + "_grad")(dtype, *form[1:], w is not None, index)
         launch(kernel, blocks, gx, g, x, w, mean, rstd, *x.shape, block=block)
         across = -(-length // layer_norm.WIDTH)
         parts = min(-(-rows // ROWS), max(1, BLOCKS // across))
@@ -187,7 +190,7 @@ class CudaNorm(NormDefaults):
         gw, gb = empty((parts, length), dtype), empty((parts, length), dtype)
         high = toolchain.threads(layer_norm.ROOM, layer_norm.ROOM) // layer_norm.WIDTH
         given = gw, gb, g, x, mean, rstd, each, across, rows, length
-        kernel = layer_norm.weights(dtype)
+        kernel = layer_norm.weights(dtype, index)
         launch(kernel, parts * across, *given, block=(layer_norm.WIDTH, high, 1))
         if parts == 1:
             return gx, self.reshape(gw, (length,)), self.reshape(gb, (length,))
@@ -200,8 +203,8 @@ class CudaNorm(NormDefaults):
             return super().local_response_norm(x, size, alpha, beta, k)
         y, s = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
         reach = size // 2, (size - 1) // 2
-        blocks, block, shape = planes(x)
-        kernel = response_norm.forward(x.dtype)
+        index, blocks, block, shape = planes(x)
+        kernel = response_norm.forward(x.dtype, index)
         launch(kernel, blocks, y, s, x, alpha / size, beta, k, *reach, *shape, block=block)
         return y, s
 
@@ -219,7 +222,7 @@ class CudaNorm(NormDefaults):
             return super().local_response_norm_grad(g, x, s, size, alpha, beta, out)
         gx = empty(x.shape, x.dtype) if out is None else out
         numbers = 2.0 * alpha * beta / size, beta, 0.0, (size - 1) // 2, size // 2
-        blocks, block, shape = planes(x)
-        kernel = response_norm.backward(x.dtype)
+        index, blocks, block, shape = planes(x)
+        kernel = response_norm.backward(x.dtype, index)
         launch(kernel, blocks, gx, g, x, s, *numbers, *shape, block=block)
         return gx

@@ -10,7 +10,7 @@ from ..kernels.cuda import pool
 from ..kernels.cuda.divide import divisor
 from .cuda_index import check
 from .cuda_layout import fill
-from .cuda_plans import PLANS, cut, few_enough
+from .cuda_plans import PLANS, cut, index_type
 from .cuda_runtime import empty, launch
 from .defaults.pool import PoolDefaults
 from .tier1 import Buffer, Pairs, Shape, window_count
@@ -33,9 +33,9 @@ def windows(
     return (*shape[:2], *counts), numbers
 
 
-def divisors(numbers: tuple[int, ...], *places: int) -> tuple[int, ...]:
+def divisors(numbers: tuple[int, ...], *places: int, index: str = "int32") -> tuple[int, ...]:
     """magic and shift of the numbers at some places."""
-    return tuple(n for place in places for n in divisor(numbers[place]))
+    return tuple(n for place in places for n in divisor(numbers[place], index))
 
 
 def planes(shape: Shape) -> tuple[int, int]:
@@ -53,12 +53,12 @@ class CudaPool(PoolDefaults):
             return super().max_pool(x, kernel, stride, padding, dilation)
         shape, numbers = windows(x.shape, kernel, stride, padding, dilation)
         y, positions = empty(shape, x.dtype), empty(shape, "int64")
-        if few_enough(y.size, "a pooled image"):
+        if y.size:
             blocks, block = cut(y.size)
-            apart = (1, *dilation)[-2:]
-            rest = *apart, *numbers, *divisors(numbers, 8, 9)
-            kernel_ = pool.max_pool(x.dtype)
-            launch(kernel_, blocks, y, positions, x, y.size, *rest, block=block)
+            sizes = y.size, *(1, *dilation)[-2:], *numbers
+            index = index_type(*sizes)
+            given = y, positions, x, *sizes, *divisors(numbers, 8, 9, index=index)
+            launch(pool.max_pool(x.dtype, index), blocks, *given, block=block)
         return y, positions
 
     def max_pool_grad(
@@ -67,17 +67,19 @@ class CudaPool(PoolDefaults):
         gx = empty(tuple(x_shape), g.dtype) if out is None else out
         if not g.size or not gx.size or g.dtype not in FLOATS:
             return super().max_pool_grad(g, positions, x_shape, out)
-        few_enough(gx.size, "a pooled image")
         (h, w), (down, across) = planes(tuple(x_shape)), planes(tuple(g.shape))
         check(self, positions, 0, h * w)
         words = fill(empty((4,), "int64"), FAR)
         numbers = h, w, down, across
+        # A pixel may be a plane away from its window, and both are multiplied by counts.
+        products = (2 * h + 1) * down + h, (2 * w + 1) * across + w
+        index = index_type(gx.size, g.size, *products)
         blocks, block = cut(g.size)
-        rest = *divisor(w), *divisor(across), *divisor(down)
-        launch(pool.reach(), blocks, words, positions, g.size, *numbers, *rest, block=block)
+        rest = divisors(numbers, 1, 3, 2, index=index)
+        launch(pool.reach(index), blocks, words, positions, g.size, *numbers, *rest, block=block)
         blocks, block = cut(gx.size)
-        given = gx, g, positions, words, gx.size, *numbers, *divisor(w), *divisor(h)
-        launch(pool.spread(g.dtype), blocks, *given, block=block)
+        given = gx, g, positions, words, gx.size, *numbers, *divisors(numbers, 1, 0, index=index)
+        launch(pool.spread(g.dtype, index), blocks, *given, block=block)
         return gx
 
     def max_pool_pick(self, x: Buffer, positions: Buffer, out: Buffer = None) -> Buffer:
@@ -86,9 +88,9 @@ class CudaPool(PoolDefaults):
         size = prod(x.shape[2:])
         check(self, positions, 0, size)
         y = empty(positions.shape, x.dtype) if out is None else out
-        blocks, block = cut(few_enough(y.size, "what is picked"))
-        each = divisor(prod(positions.shape[2:]))
-        launch(pool.pick(x.dtype), blocks, y, x, positions, y.size, size, *each, block=block)
+        index, (blocks, block) = index_type(y.size, size), cut(y.size)
+        given = y, x, positions, y.size, size, *divisor(prod(positions.shape[2:]), index)
+        launch(pool.pick(x.dtype, index), blocks, *given, block=block)
         return y
 
     def sum_pool(
@@ -104,10 +106,10 @@ class CudaPool(PoolDefaults):
             return super().sum_pool(x, kernel, stride, padding, scale, out)
         shape, numbers = windows(x.shape, kernel, stride, padding, (1,) * len(kernel))
         y = empty(shape, x.dtype) if out is None else out
-        if few_enough(y.size, "a pooled image"):
-            blocks, block = cut(y.size)
-            rest = scale, *numbers, *divisors(numbers, 8, 9)
-            launch(pool.sum_pool(x.dtype), blocks, y, x, y.size, *rest, block=block)
+        if y.size:
+            index, (blocks, block) = index_type(y.size, *numbers), cut(y.size)
+            rest = scale, *numbers, *divisors(numbers, 8, 9, index=index)
+            launch(pool.sum_pool(x.dtype, index), blocks, y, x, y.size, *rest, block=block)
         return y
 
     def sum_pool_grad(
@@ -125,7 +127,8 @@ class CudaPool(PoolDefaults):
         ones = (1,) * len(kernel)
         _, numbers = windows(tuple(x_shape), kernel, stride, padding, ones)
         gx: Any = empty(tuple(x_shape), g.dtype) if out is None else out
-        blocks, block = cut(few_enough(gx.size, "a pooled image"))
-        rest = scale, *divisors(numbers, 4, 5), *numbers, *divisors(numbers, 0, 1)
-        launch(pool.sum_pool_grad(g.dtype), blocks, gx, g, gx.size, *rest, block=block)
+        index, (blocks, block) = index_type(gx.size, *numbers), cut(gx.size)
+        before, after = (divisors(numbers, *at, index=index) for at in ((4, 5), (0, 1)))
+        given = gx, g, gx.size, scale, *before, *numbers, *after
+        launch(pool.sum_pool_grad(g.dtype, index), blocks, *given, block=block)
         return gx

@@ -13,7 +13,7 @@ from ..kernels.cuda.folding import LANES
 from ..kernels.cuda.softmax import BLOCK, MOST
 from ..kernels.cuda.spec import Kernel
 from .cuda_index import check
-from .cuda_plans import PLANS, cut, few_enough
+from .cuda_plans import PLANS, cut, index_type
 from .cuda_runtime import empty, launch
 from .defaults.softmax import SoftmaxDefaults
 from .tier1 import Buffer, Shape
@@ -27,19 +27,20 @@ def plan(
     kind: str, dtype: str, shape: Shape, axis: int, simulated: bool
 ) -> tuple[Kernel, int, int, tuple[int, ...]]:
     """Kernel, blocks, threads of a block, and (lines, length, inner)."""
-    few_enough(prod(shape), "a softmax")
+    index = index_type(prod(shape))
     length, inner = shape[axis], prod(shape[axis + 1 :])
     lines = prod(shape) // length
     numbers = lines, length, inner
     if inner > 1 or length <= (SIMULATED if simulated else SHORT):
-        return kernels.lines(kind, dtype), *cut(lines), numbers
+        return kernels.lines(kind, dtype, index), *cut(lines), numbers
     for lanes in (LANES, BLOCK):
         if length <= lanes * MOST[lanes]:
             each = max(1, 1 << (-(-length // lanes) - 1).bit_length())
-            kernel = kernels.registers(kind, dtype, lanes, each)
+            kernel = kernels.registers(kind, dtype, lanes, each, index)
             blocks = cut(lines * LANES) if lanes == LANES else (lines, BLOCK)
             return kernel, *blocks, numbers
-    return kernels.streaming(kind, dtype), lines, toolchain.threads(length, BLOCK), numbers
+    kernel, block = kernels.streaming(kind, dtype, index), toolchain.threads(length, BLOCK)
+    return kernel, lines, block, numbers
 
 
 class CudaSoftmax(SoftmaxDefaults):
@@ -98,7 +99,8 @@ class CudaSoftmax(SoftmaxDefaults):
         mean, count = empty((), x.dtype), empty((), x.dtype)
         block = toolchain.threads(labels.size, BLOCK)
         given = mean, count, losses, labels, ignore, labels.size
-        launch(kernels.mean_loss(x.dtype), 1, *given, block=block)
+        kernel = kernels.mean_loss(x.dtype, index_type(labels.size))
+        launch(kernel, 1, *given, block=block)
         return mean, p, count
 
     def cross_entropy_mean_grad(
@@ -117,10 +119,10 @@ class CudaSoftmax(SoftmaxDefaults):
     ) -> Buffer:
         gx = empty(p.shape, p.dtype) if out is None else out
         check(self, labels, 0, p.shape[1], ignore)
-        if few_enough(p.size, "a cross-entropy"):
+        if p.size:
             blocks, block = cut(p.size)
-            kernel = kernels.entropy_grad(p.dtype, count is not None)
-            length = p.shape[1]
-            numbers = p.size, length, *divisor(length)
+            index, length = index_type(p.size), p.shape[1]
+            kernel = kernels.entropy_grad(p.dtype, count is not None, index)
+            numbers = p.size, length, *divisor(length, index)
             launch(kernel, blocks, gx, g, count, p, labels, ignore, *numbers, block=block)
         return gx

@@ -31,35 +31,28 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
 
-from .divide import quotient
+from .divide import quotient_of
 from .folding import ALL, LANES, add, block_folder
 from .four import load4, store4
+from .indexed import kernel
 from .spec import TYPES, Kernel, cuda
 
 BLOCK, EACH = 256, 16
 PART = BLOCK * EACH  # numbers of a part
 WIDTH, HEIGHT = 32, 8
 ROOM = WIDTH * HEIGHT
-SHAPE = ("int32", "int32", "int32", "uint32", "uint32")  # channels, length, m, length's divisor
-
-
-def kernel(name: str, dtype: str, function: Any, signature: tuple[str, ...], block: Any) -> Kernel:
-    """The kernel, its pointers ("*") to the dtype."""
-    own = tuple(
-        dtype + "*" if kind == "*" else dtype if kind == "T" else kind for kind in signature
-    )
-    return Kernel(f"{name}_{dtype}", function, own, block, narrow=dtype == "float32")
+SHAPE = ("index", "index", "index", "divisor")  # channels, length, m, length's divisor
 
 
 @cache
-def parts(dtype: str) -> Kernel:
+def parts(dtype: str, index: str = "int32") -> Kernel:
     """means[c, p], squares[c, p] of part p of channel c: a block for each.
 
     Arguments: means, squares, x, parts, then SHAPE.
     """
     T, total_of = TYPES[dtype], block_folder(add, 0.0, dtype)
+    quotient = quotient_of(index)
 
     def function(means, squares, x, parts, channels, length, m, magic, shift):
         values, width = cuda.local.array(EACH, T), cuda.blockDim.x
@@ -83,13 +76,12 @@ def parts(dtype: str) -> Kernel:
             means[cuda.blockIdx.x] = mean
             squares[cuda.blockIdx.x] = total
 
-    return kernel(
-        "batch_norm_parts", dtype, function, ("*", "*", "*", "int32", *SHAPE), (BLOCK, 1, 1)
-    )
+    kinds = ("*", "*", "*", "index", *SHAPE)
+    return kernel("batch_norm_parts", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def columns(dtype: str) -> Kernel:
+def columns(dtype: str, index: str = "int32") -> Kernel:
     """The same of x (rows, channels): a block for WIDTH channels of `each` rows.
 
     Arguments: means, squares, x, parts, each, across (strips of channels), channels, rows.
@@ -121,17 +113,17 @@ def columns(dtype: str) -> Kernel:
             means[c * parts + part] = mean
             squares[c * parts + part] = total
 
-    signature = ("*", "*", "*", *["int32"] * 5)
-    return kernel("batch_norm_columns", dtype, function, signature, (WIDTH, HEIGHT, 1))
+    kinds = ("*", "*", "*", *["index"] * 5)
+    return kernel("batch_norm_columns", dtype, function, kinds, (WIDTH, HEIGHT, 1), index)
 
 
 @cache
-def lines(dtype: str) -> Kernel:
+def lines(dtype: str, index: str = "int32") -> Kernel:
     """One part for each channel, by one thread: for channels of a few numbers.
 
     Arguments as of `parts`.
     """
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def function(means, squares, x, parts, channels, length, m, magic, shift):
         c = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -148,13 +140,12 @@ def lines(dtype: str) -> Kernel:
             means[c] = mean
             squares[c] = total
 
-    return kernel(
-        "batch_norm_lines", dtype, function, ("*", "*", "*", "int32", *SHAPE), (BLOCK, 1, 1)
-    )
+    kinds = ("*", "*", "*", "index", *SHAPE)
+    return kernel("batch_norm_lines", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def whole(dtype: str, weighted: bool) -> Kernel:
+def whole(dtype: str, weighted: bool, index: str = "int32") -> Kernel:
     """mean, var and scale = w / sqrt(var + eps) of each channel, merged from its parts by a warp.
 
     Arguments: mean, var, scale, means, squares, w, eps, parts, numbers of a part, channels, m.
@@ -188,19 +179,21 @@ def whole(dtype: str, weighted: bool) -> Kernel:
             r = T(1.0) / math.sqrt(v + eps)
             scale[c] = r * w[c] if weighted else r
 
-    signature = ("*", "*", "*", "*", "*", "*", "T", *["int32"] * 4)
+    kinds = (*["*"] * 6, "T", *["index"] * 4)
     label = f"batch_norm_whole{'_w' if weighted else ''}"
-    return kernel(label, dtype, function, signature, (BLOCK, 1, 1))
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def apply(dtype: str, shifted: bool, residual: bool, relu: bool, wide: bool) -> Kernel:
+def apply(
+    dtype: str, shifted: bool, residual: bool, relu: bool, wide: bool, index: str = "int32"
+) -> Kernel:
     """y = (x - mean) scale + b, plus a residual, with relu. wide: length is a multiple of four.
 
     Arguments: y, x, mean, scale, b, r, n (numbers of y), divisors of length and of channels,
     channels.
     """
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def one(x, r, mean, scale, shift):
         y = (x - mean) * scale + shift
@@ -231,5 +224,5 @@ def apply(dtype: str, shifted: bool, residual: bool, relu: bool, wide: bool) -> 
                 y[i] = one(x[i], r[i] if residual else zero, m, s, t)
 
     label = "batch_norm_apply" + "_b" * shifted + "_r" * residual + "_relu" * relu + "4" * wide
-    signature = (*["*"] * 6, "int32", *["uint32"] * 4, "int32")
-    return kernel(label, dtype, function, signature, (BLOCK, 1, 1))
+    kinds = (*["*"] * 6, "index", "divisor", "divisor", "index")
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)

@@ -15,20 +15,22 @@ from collections.abc import Iterator
 from functools import cache
 
 from . import batch_norm
-from .batch_norm import BLOCK, EACH, HEIGHT, ROOM, SHAPE, WIDTH, kernel
-from .divide import quotient
+from .batch_norm import BLOCK, EACH, HEIGHT, ROOM, SHAPE, WIDTH
+from .divide import quotient_of
 from .folding import LANES, add, block_folder, lanes_folder
 from .four import load4, store4
+from .indexed import kernel
 from .spec import TYPES, Kernel, cuda
 
 
 @cache
-def parts(dtype: str, relu: bool) -> Kernel:
+def parts(dtype: str, relu: bool, index: str = "int32") -> Kernel:
     """sums[c, p] of g, inner[c, p] of g (x - mean), of part p of channel c: a block for each.
 
     Arguments: sums, inner, g, y, x, mean, parts, then SHAPE.
     """
     T, total_of = TYPES[dtype], block_folder(add, 0.0, dtype)
+    quotient = quotient_of(index)
 
     def function(sums, inner, g, y, x, mean, parts, channels, length, m, magic, shift):
         width = cuda.blockDim.x
@@ -50,11 +52,12 @@ def parts(dtype: str, relu: bool) -> Kernel:
             inner[cuda.blockIdx.x] = two
 
     label = f"batch_norm_grad_parts{'_relu' if relu else ''}"
-    return kernel(label, dtype, function, (*["*"] * 6, "int32", *SHAPE), (BLOCK, 1, 1))
+    kinds = (*["*"] * 6, "index", *SHAPE)
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def columns(dtype: str, relu: bool) -> Kernel:
+def columns(dtype: str, relu: bool, index: str = "int32") -> Kernel:
     """The same of x (rows, channels): a block for WIDTH channels of `each` rows.
 
     Arguments: sums, inner, g, y, x, mean, parts, each, across, channels, rows.
@@ -86,13 +89,14 @@ def columns(dtype: str, relu: bool) -> Kernel:
             inner[c * parts + part] = two
 
     label = f"batch_norm_grad_columns{'_relu' if relu else ''}"
-    return kernel(label, dtype, function, (*["*"] * 6, *["int32"] * 5), (WIDTH, HEIGHT, 1))
+    kinds = (*["*"] * 6, *["index"] * 5)
+    return kernel(label, dtype, function, kinds, (WIDTH, HEIGHT, 1), index)
 
 
 @cache
-def lines(dtype: str, relu: bool) -> Kernel:
+def lines(dtype: str, relu: bool, index: str = "int32") -> Kernel:
     """One part for each channel, by one thread. Arguments as of `parts`."""
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def function(sums, inner, g, y, x, mean, parts, channels, length, m, magic, shift):
         c = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -108,11 +112,12 @@ def lines(dtype: str, relu: bool) -> Kernel:
             inner[c] = two
 
     label = f"batch_norm_grad_lines{'_relu' if relu else ''}"
-    return kernel(label, dtype, function, (*["*"] * 6, "int32", *SHAPE), (BLOCK, 1, 1))
+    kinds = (*["*"] * 6, "index", *SHAPE)
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def whole(dtype: str, weighted: bool) -> Kernel:
+def whole(dtype: str, weighted: bool, index: str = "int32") -> Kernel:
     """gw, gb, and scale, slope and shift for `apply`, of each channel, by a warp.
 
     Arguments: gw, gb, scale, slope, shift, sums, inner, w, var, eps, parts, channels, m.
@@ -137,16 +142,17 @@ def whole(dtype: str, weighted: bool) -> Kernel:
             shift[c] = one / T(m)
 
     label = f"batch_norm_grad_whole{'_w' if weighted else ''}"
-    return kernel(label, dtype, function, (*["*"] * 9, "T", *["int32"] * 3), (BLOCK, 1, 1))
+    kinds = (*["*"] * 9, "T", *["index"] * 3)
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def apply(dtype: str, relu: bool, wide: bool) -> Kernel:
+def apply(dtype: str, relu: bool, wide: bool, index: str = "int32") -> Kernel:
     """gx = scale (g - shift - (x - mean) slope). wide: length is a multiple of four.
 
     Arguments: gx, g, y, x, mean, scale, slope, shift, n, divisors of length and channels, channels.
     """
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def one(g, y, x, mean, scale, slope, shift):
         if relu:
@@ -171,8 +177,8 @@ def apply(dtype: str, relu: bool, wide: bool) -> Kernel:
                 gx[i] = one(g[i], y[i] if relu else g[i], x[i], m, s, k, t)
 
     label = "batch_norm_grad_apply" + "_relu" * relu + "4" * wide
-    signature = (*["*"] * 8, "int32", *["uint32"] * 4, "int32")
-    return kernel(label, dtype, function, signature, (BLOCK, 1, 1))
+    kinds = (*["*"] * 8, "index", "divisor", "divisor", "index")
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
@@ -187,4 +193,5 @@ def catalogue() -> Iterator[Kernel]:
         whole("float32", True),
         apply("float32", True, True),
         apply("float32", False, False),
+        apply("float32", True, True, "int64"),
     )

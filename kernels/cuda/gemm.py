@@ -17,8 +17,9 @@ The ladder, by what limits it:
                  neighbouring numbers): 8 loads for 16 products. float64 and integers use this.
     gemm_tile.gemm   8 x 8 a thread, loads of 128 bits, copies while it multiplies: float32.
 
-Addresses are 64-bit, sizes 32-bit: a matrix has fewer than 2^31 rows and columns. Sums run over the
-depth in its order in all of them, in the operands' own type; integers wrap.
+Addresses are 64-bit in all of them, sizes 32-bit: fewer than 2^31 rows and columns, of however many
+numbers. The 64-bit variant of `naive` takes what is longer. Sums run over the depth in its order,
+in the operands' own type; integers wrap.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from .gemm_sides import over
 from .gemm_way import finish
 from .spec import TYPES, Kernel, cuda, int64
 from .vector import take1
@@ -53,10 +55,11 @@ def plain(value, b, row, col):
 
 
 @cache
-def naive(dtype: str, bias: str = "none", activation: str = "none") -> Kernel:
+def naive(dtype: str, bias: str = "none", activation: str = "none", index: str = "int32") -> Kernel:
     """A thread for each of matrices * m * n; a bias and an activation for float32 (gemm_way.py).
 
     Steps of a from row to row and from column to column, of b likewise, say what is transposed.
+    index: of the sizes.
     """
     T = TYPES[dtype]
     end = finish(bias, activation) if dtype == "float32" else plain
@@ -78,7 +81,8 @@ def naive(dtype: str, bias: str = "none", activation: str = "none") -> Kernel:
             y[t] = end(value, c, i, j)
 
     extra = "".join(f"_{x}" for x in (bias, activation) if x != "none")
-    kinds = (dtype + "*",) * 4 + ("int32",) * 4 + ("int64",) * 9
+    extra += "_long" if index == "int64" else ""
+    kinds = (dtype + "*",) * 4 + (index,) * 4 + ("int64",) * 9
     narrow = dtype == "float32"
     return Kernel(f"gemm_naive{extra}_{dtype}", kernel, kinds, (BLOCK, 1, 1), narrow=narrow)
 
@@ -127,7 +131,10 @@ def loader(along: bool, T: Any, edge: int) -> Any:
 
 @cache
 def register(dtype: str, transpose_a: bool, transpose_b: bool, edge: int = EDGE) -> Kernel:
-    """Grid: (columns / tall of all matrices, rows / tall), where tall is 4 times the edge."""
+    """Grid: tiles of all matrices, `tall` by `tall`, which is 4 times the edge; row after row.
+
+    All along x: a grid has 2^31 blocks there and 65,535 along y, too few for 2^22 rows.
+    """
     T, tall = TYPES[dtype], edge * EACH
     load_a, load_b = loader(transpose_a, T, edge), loader(not transpose_b, T, edge)
     room, own = edge * (tall + 1), EACH * EACH
@@ -142,8 +149,9 @@ def register(dtype: str, transpose_a: bool, transpose_b: bool, edge: int = EDGE)
         for i in range(own):
             acc[i] = T(0)
         tx, ty, broad = cuda.threadIdx.x, cuda.threadIdx.y, (n + tall - 1) // tall
-        z, thread = cuda.blockIdx.x // broad, ty * edge + tx
-        row, col = cuda.blockIdx.y * tall, (cuda.blockIdx.x - z * broad) * tall
+        line, high, thread = over(cuda.blockIdx.x, broad), (m + tall - 1) // tall, ty * edge + tx
+        z = over(line, high)
+        row, col = (line - z * high) * tall, (cuda.blockIdx.x - line * broad) * tall
         p, q = begin(z, inner, a_outer, a_inner), begin(z, inner, b_outer, b_inner)
         line_a, line_b = m if transpose_a else k, k if transpose_b else n
         for start in range(0, k, edge):
@@ -173,6 +181,7 @@ def catalogue() -> Iterator[Kernel]:
     """The ladder in float32, then what other types use."""
     yield naive("float32", "column", "tanh")
     yield naive("int64")
+    yield naive("float32", index="int64")
     yield tiled("float32")
     yield register("float32", False, False)
     yield register("float64", False, True)

@@ -27,26 +27,16 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from .batch_norm import kernel
 from .folding import LANES, add, block_folder, lanes_folder
+from .indexed import kernel
 from .spec import TYPES, Kernel, cuda
 
 BLOCK = 256
 MOST = 32  # numbers that a thread keeps
 WIDTH, HEIGHT = 32, 8
 ROOM = WIDTH * HEIGHT
-FORWARD = (
-    "*",
-    "*",
-    "*",
-    "*",
-    "*",
-    "*",
-    "T",
-    "int32",
-    "int32",
-)  # y, mean, rstd, x, w, b, eps, sizes
-BACKWARD = ("*", "*", "*", "*", "*", "*", "int32", "int32")  # gx, g, x, w, mean, rstd, sizes
+FORWARD = (*["*"] * 6, "T", "index", "index")  # y, mean, rstd, x, w, b, eps, sizes
+BACKWARD = (*["*"] * 6, "index", "index")  # gx, g, x, w, mean, rstd, sizes
 
 
 def folder(dtype: str, lanes: int) -> Any:
@@ -59,7 +49,9 @@ def named(what: str, form: str, weighted: bool, shifted: bool = False) -> str:
 
 
 @cache
-def registers(dtype: str, lanes: int, each: int, weighted: bool, shifted: bool) -> Kernel:
+def registers(
+    dtype: str, lanes: int, each: int, weighted: bool, shifted: bool, index: str = "int32"
+) -> Kernel:
     """`lanes` threads (32 or the block) for a row, `each` numbers a thread. Arguments: FORWARD."""
     T, total_of = TYPES[dtype], folder(dtype, lanes)
 
@@ -92,11 +84,11 @@ def registers(dtype: str, lanes: int, each: int, weighted: bool, shifted: bool) 
                 rstd[row] = r
 
     name = named("", f"{lanes}x{each}", weighted, shifted)
-    return kernel(name, dtype, function, FORWARD, (BLOCK, 1, 1))
+    return kernel(name, dtype, function, FORWARD, (BLOCK, 1, 1), index)
 
 
 @cache
-def streaming(dtype: str, weighted: bool, shifted: bool) -> Kernel:
+def streaming(dtype: str, weighted: bool, shifted: bool, index: str = "int32") -> Kernel:
     """A block for a row of any length. Arguments: FORWARD."""
     T, total_of = TYPES[dtype], folder(dtype, BLOCK)
 
@@ -124,11 +116,11 @@ def streaming(dtype: str, weighted: bool, shifted: bool) -> Kernel:
             rstd[row] = r
 
     name = named("", "streaming", weighted, shifted)
-    return kernel(name, dtype, function, FORWARD, (BLOCK, 1, 1))
+    return kernel(name, dtype, function, FORWARD, (BLOCK, 1, 1), index)
 
 
 @cache
-def lines(dtype: str, weighted: bool, shifted: bool) -> Kernel:
+def lines(dtype: str, weighted: bool, shifted: bool, index: str = "int32") -> Kernel:
     """A thread for a row. Arguments: FORWARD."""
     T = TYPES[dtype]
 
@@ -152,11 +144,13 @@ def lines(dtype: str, weighted: bool, shifted: bool) -> Kernel:
             rstd[row] = r
 
     name = named("", "lines", weighted, shifted)
-    return kernel(name, dtype, function, FORWARD, (BLOCK, 1, 1))
+    return kernel(name, dtype, function, FORWARD, (BLOCK, 1, 1), index)
 
 
 @cache
-def registers_grad(dtype: str, lanes: int, each: int, weighted: bool) -> Kernel:
+def registers_grad(
+    dtype: str, lanes: int, each: int, weighted: bool, index: str = "int32"
+) -> Kernel:
     """gx by `lanes` threads for a row, `each` numbers a thread. Arguments: BACKWARD."""
     T, total_of = TYPES[dtype], folder(dtype, lanes)
 
@@ -182,11 +176,11 @@ def registers_grad(dtype: str, lanes: int, each: int, weighted: bool) -> Kernel:
                     gx[begin + i] = (hs[k] - one - hats[k] * two) * r
 
     name = named("grad_", f"{lanes}x{each}", weighted)
-    return kernel(name, dtype, function, BACKWARD, (BLOCK, 1, 1))
+    return kernel(name, dtype, function, BACKWARD, (BLOCK, 1, 1), index)
 
 
 @cache
-def streaming_grad(dtype: str, weighted: bool) -> Kernel:
+def streaming_grad(dtype: str, weighted: bool, index: str = "int32") -> Kernel:
     """gx by a block for a row of any length. Arguments: BACKWARD."""
     T, total_of = TYPES[dtype], folder(dtype, BLOCK)
 
@@ -207,11 +201,11 @@ def streaming_grad(dtype: str, weighted: bool) -> Kernel:
             i += cuda.blockDim.x
 
     name = named("grad_", "streaming", weighted)
-    return kernel(name, dtype, function, BACKWARD, (BLOCK, 1, 1))
+    return kernel(name, dtype, function, BACKWARD, (BLOCK, 1, 1), index)
 
 
 @cache
-def lines_grad(dtype: str, weighted: bool) -> Kernel:
+def lines_grad(dtype: str, weighted: bool, index: str = "int32") -> Kernel:
     """gx by a thread for a row. Arguments: BACKWARD."""
     T = TYPES[dtype]
 
@@ -228,11 +222,13 @@ def lines_grad(dtype: str, weighted: bool) -> Kernel:
                 h = g[begin + i] * w[i] if weighted else g[begin + i]
                 gx[begin + i] = (h - one - (x[begin + i] - centre) * r * two) * r
 
-    return kernel(named("grad_", "lines", weighted), dtype, function, BACKWARD, (BLOCK, 1, 1))
+    return kernel(
+        named("grad_", "lines", weighted), dtype, function, BACKWARD, (BLOCK, 1, 1), index
+    )
 
 
 @cache
-def weights(dtype: str) -> Kernel:
+def weights(dtype: str, index: str = "int32") -> Kernel:
     """gw[p] and gb[p] over part p of the rows: a block for WIDTH columns of `each` rows.
 
     Arguments: gw, gb (parts, length), g, x, mean, rstd, each, across (strips of columns), rows,
@@ -262,8 +258,8 @@ def weights(dtype: str) -> Kernel:
             gb[part * length + j] = one
             gw[part * length + j] = two
 
-    signature = ("*", "*", "*", "*", "*", "*", *["int32"] * 4)
-    return kernel("layer_norm_weights", dtype, function, signature, (WIDTH, HEIGHT, 1))
+    kinds = (*["*"] * 6, *["index"] * 4)
+    return kernel("layer_norm_weights", dtype, function, kinds, (WIDTH, HEIGHT, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
@@ -272,6 +268,7 @@ def catalogue() -> Iterator[Kernel]:
     yield registers("float32", BLOCK, 16, True, False)
     yield streaming("float32", True, True)
     yield lines("float32", True, True)
+    yield lines("float32", True, True, "int64")
     yield registers_grad("float32", LANES, 16, True)
     yield registers_grad("float32", BLOCK, 16, True)
     yield streaming_grad("float32", True)

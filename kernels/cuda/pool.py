@@ -24,32 +24,29 @@ from collections.abc import Iterator
 from functools import cache
 from math import inf
 
-from .divide import quotient
+from .divide import quotient_of
 from .fault import note_least
 from .folding import lanes_folder, smaller
+from .indexed import kernel
 from .spec import TYPES, Kernel, cuda, int64
 
 BLOCK = 256
 LOWEST = {"int32": -(2**31), "int64": -(2**63), "bool": 0}
 # height, width, the window's rows and columns, strides, padding before, counts; divisors of counts.
-WINDOWS = (*["int32"] * 10, *["uint32"] * 4)
+WINDOWS = (*["index"] * 10, "divisor", "divisor")
 # height, width, counts of windows down and across, magic and shift of width and height (or counts).
-PLANES = (*["int32"] * 4, *["uint32"] * 4)
-
-
-def signature(dtype: str, *kinds: str) -> tuple[str, ...]:
-    """Pointers ("*") are to the dtype."""
-    return tuple(dtype + "*" if kind == "*" else kind for kind in kinds)
+PLANES = (*["index"] * 4, "divisor", "divisor")
 
 
 @cache
-def max_pool(dtype: str) -> Kernel:
+def max_pool(dtype: str, index: str = "int32") -> Kernel:
     """The first largest element of each window, nan being it, and its place in its plane.
 
     A window that lies in the padding alone has the lowest number there is, at 0. Arguments: y,
     positions, x, n (windows), dilations down and across, WINDOWS.
     """
     T, lowest = TYPES[dtype], LOWEST.get(dtype, -inf)
+    quotient = quotient_of(index)
 
     def function(
         y,
@@ -92,14 +89,14 @@ def max_pool(dtype: str) -> Kernel:
             y[i] = best
             positions[i] = max(at, int64(0))
 
-    own = signature(dtype, "*", "int64*", "*", "int32", "int32", "int32", *WINDOWS)
-    return Kernel(f"max_pool_{dtype}", function, own, (BLOCK, 1, 1), narrow=dtype == "float32")
+    kinds = ("*", "int64*", "*", "index", "index", "index", *WINDOWS)
+    return kernel("max_pool", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def sum_pool(dtype: str) -> Kernel:
+def sum_pool(dtype: str, index: str = "int32") -> Kernel:
     """scale * the sum of each window. Arguments: y, x, n (windows), scale, WINDOWS."""
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def function(
         y, x, n, scale, h, w, rows, columns, sy, sx, top, left, down, across, m, s, mx, ms
@@ -116,18 +113,18 @@ def sum_pool(dtype: str) -> Kernel:
                     total += x[(plane * h + yy) * w + xx]
             y[i] = total * scale
 
-    own = signature(dtype, "*", "*", "int32", dtype, *WINDOWS)
-    return Kernel(f"sum_pool_{dtype}", function, own, (BLOCK, 1, 1), narrow=dtype == "float32")
+    kinds = ("*", "*", "index", "T", *WINDOWS)
+    return kernel("sum_pool", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def sum_pool_grad(dtype: str) -> Kernel:
+def sum_pool_grad(dtype: str, index: str = "int32") -> Kernel:
     """gx = scale * the sum of g over the windows that hold the pixel.
 
     Arguments: gx, g, n (pixels), scale, WINDOWS with the divisors of height and width, and magic
     and shift of both strides.
     """
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def spread(
         gx,
@@ -166,18 +163,18 @@ def sum_pool_grad(dtype: str) -> Kernel:
                     total += g[(plane * down + p) * across + q]
             gx[i] = total * scale
 
-    own = signature(dtype, "*", "*", "int32", dtype, *["uint32"] * 4, *WINDOWS)
-    return Kernel(f"sum_pool_grad_{dtype}", spread, own, (BLOCK, 1, 1), narrow=dtype == "float32")
+    kinds = ("*", "*", "index", "T", "divisor", "divisor", *WINDOWS)
+    return kernel("sum_pool_grad", dtype, spread, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def reach() -> Kernel:
+def reach(index: str = "int32") -> Kernel:
     """The least of row, -row, column, -column of positions, seen from their windows' even places.
 
     Arguments: words (4 int64, all large), positions, n, PLANES with the divisors of the width and
     of the counts across, then magic and shift of the counts down.
     """
-    least_of = lanes_folder(smaller)
+    least_of, quotient = lanes_folder(smaller), quotient_of(index)
 
     def function(words, positions, n, h, w, down, across, mw, sw, mx, sx, my, sy):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -199,18 +196,18 @@ def reach() -> Kernel:
             note_least(words, 2, back)
             note_least(words, 3, on)
 
-    own = ("int64*", "int64*", "int32", *["int32"] * 4, *["uint32"] * 6)
-    return Kernel("max_pool_reach", function, own, (BLOCK, 1, 1))
+    kinds = ("*", "*", "index", *PLANES, "divisor")
+    return kernel("max_pool_reach", "int64", function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def spread(dtype: str) -> Kernel:
+def spread(dtype: str, index: str = "int32") -> Kernel:
     """gx = the sum of g over the windows whose position is the pixel, in their order.
 
     Arguments: gx, g, positions, words (`reach`'s), n (pixels), height, width, counts down and
     across, divisors of width and height.
     """
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def function(gx, g, positions, words, n, h, w, down, across, mw, sw, mh, sh):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -232,14 +229,16 @@ def spread(dtype: str) -> Kernel:
                         total += g[begin + p * across + q]
             gx[i] = total
 
-    own = signature(dtype, "*", "*", "int64*", "int64*", "int32", *PLANES)
-    return Kernel(f"max_pool_grad_{dtype}", function, own, (BLOCK, 1, 1), narrow=dtype == "float32")
+    kinds = ("*", "*", "int64*", "int64*", "index", *PLANES)
+    return kernel("max_pool_grad", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def pick(dtype: str) -> Kernel:
+def pick(dtype: str, index: str = "int32") -> Kernel:
     """y = x at positions. Arguments: y, x, positions, n, size (of a plane), windows of a plane's
     divisor."""
+
+    quotient = quotient_of(index)
 
     def function(y, x, positions, n, size, magic, shift):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -248,15 +247,16 @@ def pick(dtype: str) -> Kernel:
             if at >= 0 and at < size:
                 y[i] = x[quotient(i, magic, shift) * size + at]
 
-    own = signature(dtype, "*", "*", "int64*", "int32", "int32", "uint32", "uint32")
-    return Kernel(f"max_pool_pick_{dtype}", function, own, (BLOCK, 1, 1))
+    kinds = ("*", "*", "int64*", "index", "index", "divisor")
+    return kernel("max_pool_pick", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
-    """All, in float32."""
+    """All, in float32, and the one that divides most by 64 bits."""
     yield max_pool("float32")
     yield sum_pool("float32")
     yield sum_pool_grad("float32")
     yield reach()
     yield spread("float32")
     yield pick("float32")
+    yield spread("float32", "int64")

@@ -20,19 +20,19 @@ import math
 from collections.abc import Iterator
 from functools import cache
 
-from .batch_norm import kernel
-from .divide import quotient
+from .divide import quotient_of
+from .indexed import kernel
 from .spec import TYPES, Kernel, cuda
 
 BLOCK = 256
-SHAPE = ("int32", "int32", "int32", *["uint32"] * 4)  # n, channels, rest; their divisors
-NUMBERS = ("T", "T", "T", "int32", "int32")
+SHAPE = ("index", "index", "index", "divisor", "divisor")  # n, channels, rest; their divisors
+NUMBERS = ("T", "T", "T", "index", "index")
 
 
 @cache
-def forward(dtype: str) -> Kernel:
+def forward(dtype: str, index: str = "int32") -> Kernel:
     """Arguments: y, s, x; scale (alpha / size), beta, k, channels before and after; SHAPE."""
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def function(y, s, x, scale, beta, k, before, after, n, channels, rest, mc, sc, mr, sr):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -47,16 +47,15 @@ def forward(dtype: str) -> Kernel:
             s[i] = total
             y[i] = x[i] * math.pow(total, -beta)
 
-    return kernel(
-        "response_norm", dtype, function, ("*", "*", "*", *NUMBERS, *SHAPE), (BLOCK, 1, 1)
-    )
+    kinds = ("*", "*", "*", *NUMBERS, *SHAPE)
+    return kernel("response_norm", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def backward(dtype: str) -> Kernel:
+def backward(dtype: str, index: str = "int32") -> Kernel:
     """Arguments: gx, g, x, s; scale (2 alpha beta / size), beta, nothing, channels before and
     after; SHAPE."""
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
     def function(gx, g, x, s, scale, beta, k, before, after, n, channels, rest, mc, sc, mr, sr):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
@@ -69,8 +68,8 @@ def backward(dtype: str) -> Kernel:
                 total += g[j] * x[j] * math.pow(s[j], -beta) / s[j]
             gx[i] = g[i] * math.pow(s[i], -beta) - scale * x[i] * total
 
-    signature = ("*", "*", "*", "*", *NUMBERS, *SHAPE)
-    return kernel("response_norm_grad", dtype, function, signature, (BLOCK, 1, 1))
+    kinds = ("*", "*", "*", "*", *NUMBERS, *SHAPE)
+    return kernel("response_norm_grad", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:

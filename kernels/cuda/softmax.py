@@ -25,8 +25,9 @@ from functools import cache
 from math import inf
 from typing import Any
 
-from .divide import quotient
+from .divide import quotient_of
 from .folding import LANES, add, block_folder, lanes_folder, larger
+from .indexed import kernel
 from .spec import TYPES, Kernel, cuda
 
 BLOCK = 256
@@ -68,17 +69,12 @@ def log_softmax_back(g, y, total):
 BACK = {"softmax_grad": (product, softmax_back), "log_softmax_grad": (gradient, log_softmax_back)}
 
 
-def signature(kind: str, dtype: str) -> tuple[str, ...]:
-    """Of forward kernels: y, x, losses, labels, ignore; of gradients: gx, g, y. Then rows (or
-    lines), length, inner."""
-    p = dtype + "*"
-    own = (p, p, p) if kind in BACK else (p, p, p, "int64*", "int64")
-    return (*own, "int32", "int32", "int32")
-
-
-def made(kind: str, dtype: str, form: str, function: Any, block: int) -> Kernel:
-    label, narrow = f"{kind}_{form}_{dtype}", dtype == "float32"
-    return Kernel(label, function, signature(kind, dtype), (block, 1, 1), narrow=narrow)
+def made(kind: str, dtype: str, form: str, function: Any, index: str) -> Kernel:
+    """Arguments of forward kernels: y, x, losses, labels, ignore; of gradients: gx, g, y. Then
+    rows (or lines), length, inner."""
+    own = ("*", "*", "*") if kind in BACK else ("*", "*", "*", "int64*", "int64")
+    kinds = (*own, "index", "index", "index")
+    return kernel(f"{kind}_{form}", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 def folders(dtype: str, lanes: int) -> tuple[Any, Any]:
@@ -101,12 +97,11 @@ def forms(kind: str, dtype: str) -> tuple[Any, bool, Any]:
 
 
 @cache
-def registers(kind: str, dtype: str, lanes: int, each: int) -> Kernel:
+def registers(kind: str, dtype: str, lanes: int, each: int, index: str = "int32") -> Kernel:
     """`lanes` threads (32 or BLOCK) for a row, `each` numbers a thread; inner is 1."""
     T = TYPES[dtype]
     total_of, most_of = folders(dtype, lanes)
     finish, entropy, loss_of = forms(kind, dtype)
-    block = BLOCK
 
     def forward(y, x, losses, labels, ignore, rows, length, inner):
         width = lanes if lanes == LANES else cuda.blockDim.x
@@ -131,7 +126,7 @@ def registers(kind: str, dtype: str, lanes: int, each: int) -> Kernel:
                 losses[row] = loss_of(x, begin, 1, length, labels[row], ignore, m, s)
 
     if kind not in BACK:
-        return made(kind, dtype, f"{lanes}x{each}", forward, block)
+        return made(kind, dtype, f"{lanes}x{each}", forward, index)
     term, back = BACK[kind]
 
     def backward(gx, g, y, rows, length, inner):
@@ -152,11 +147,11 @@ def registers(kind: str, dtype: str, lanes: int, each: int) -> Kernel:
                 if i < length:
                     gx[begin + i] = back(gs[k], ys[k], s)
 
-    return made(kind, dtype, f"{lanes}x{each}", backward, block)
+    return made(kind, dtype, f"{lanes}x{each}", backward, index)
 
 
 @cache
-def streaming(kind: str, dtype: str) -> Kernel:
+def streaming(kind: str, dtype: str, index: str = "int32") -> Kernel:
     """A block for each row of any length; inner is 1."""
     T = TYPES[dtype]
     total_of, most_of = folders(dtype, BLOCK)
@@ -183,7 +178,7 @@ def streaming(kind: str, dtype: str) -> Kernel:
             losses[row] = loss_of(x, begin, 1, length, labels[row], ignore, m, s)
 
     if kind not in BACK:
-        return made(kind, dtype, "streaming", forward, BLOCK)
+        return made(kind, dtype, "streaming", forward, index)
     term, back = BACK[kind]
 
     def backward(gx, g, y, rows, length, inner):
@@ -198,11 +193,11 @@ def streaming(kind: str, dtype: str) -> Kernel:
             gx[i] = back(g[i], y[i], s)
             i += cuda.blockDim.x
 
-    return made(kind, dtype, "streaming", backward, BLOCK)
+    return made(kind, dtype, "streaming", backward, index)
 
 
 @cache
-def lines(kind: str, dtype: str) -> Kernel:
+def lines(kind: str, dtype: str, index: str = "int32") -> Kernel:
     """A thread for each line, numbers `inner` apart; `rows` is the number of lines."""
     T = TYPES[dtype]
     finish, entropy, loss_of = forms(kind, dtype)
@@ -222,7 +217,7 @@ def lines(kind: str, dtype: str) -> Kernel:
                 losses[row] = loss_of(x, begin, inner, length, labels[row], ignore, m, s)
 
     if kind not in BACK:
-        return made(kind, dtype, "lines", forward, BLOCK)
+        return made(kind, dtype, "lines", forward, index)
     term, back = BACK[kind]
 
     def backward(gx, g, y, rows, length, inner):
@@ -235,11 +230,11 @@ def lines(kind: str, dtype: str) -> Kernel:
                 i = begin + k * inner
                 gx[i] = back(g[i], y[i], s)
 
-    return made(kind, dtype, "lines", backward, BLOCK)
+    return made(kind, dtype, "lines", backward, index)
 
 
 @cache
-def mean_loss(dtype: str) -> Kernel:
+def mean_loss(dtype: str, index: str = "int32") -> Kernel:
     """mean[0] = the mean of the losses that count, count[0] = how many do. One block.
 
     Arguments: mean, count, losses, labels, ignore, n.
@@ -247,7 +242,7 @@ def mean_loss(dtype: str) -> Kernel:
     T = TYPES[dtype]
     total_of = block_folder(add, 0.0, dtype)
 
-    def kernel(mean, count, losses, labels, ignore, n):
+    def function(mean, count, losses, labels, ignore, n):
         s, many, i = T(0.0), T(0.0), cuda.threadIdx.x
         while i < n:
             if labels[i] != ignore:
@@ -260,20 +255,19 @@ def mean_loss(dtype: str) -> Kernel:
             mean[0] = s / many
             count[0] = many
 
-    p = dtype + "*"
-    own = (p, p, p, "int64*", "int64", "int32")
-    return Kernel(f"mean_loss_{dtype}", kernel, own, (BLOCK, 1, 1), narrow=dtype == "float32")
+    kinds = ("*", "*", "*", "int64*", "int64", "index")
+    return kernel("mean_loss", dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 @cache
-def entropy_grad(dtype: str, mean: bool) -> Kernel:
+def entropy_grad(dtype: str, mean: bool, index: str = "int32") -> Kernel:
     """gx = g (p - onehot(label)), 0 where the label is `ignore`; g[row], or with `mean` g / count.
 
     Arguments: gx, g, count, p, labels, ignore, n (numbers of gx), length, its magic and shift.
     """
-    T = TYPES[dtype]
+    T, quotient = TYPES[dtype], quotient_of(index)
 
-    def kernel(gx, g, count, p, labels, ignore, n, length, magic, shift):
+    def function(gx, g, count, p, labels, ignore, n, length, magic, shift):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         if i < n:
             row = quotient(i, magic, shift)
@@ -283,10 +277,9 @@ def entropy_grad(dtype: str, mean: bool) -> Kernel:
                 y *= g[0] / count[0] if mean else g[row]
             gx[i] = y
 
-    p = dtype + "*"
-    own = (p, p, p, p, "int64*", "int64", "int32", "int32", "uint32", "uint32")
-    label = f"cross_entropy_{'mean_' if mean else ''}grad_{dtype}"
-    return Kernel(label, kernel, own, (BLOCK, 1, 1), narrow=dtype == "float32")
+    kinds = ("*", "*", "*", "*", "int64*", "int64", "index", "index", "divisor")
+    label = f"cross_entropy_{'mean_' if mean else ''}grad"
+    return kernel(label, dtype, function, kinds, (BLOCK, 1, 1), index)
 
 
 def catalogue() -> Iterator[Kernel]:
@@ -304,3 +297,4 @@ def catalogue() -> Iterator[Kernel]:
     yield mean_loss("float32")
     yield entropy_grad("float32", False)
     yield entropy_grad("float32", True)
+    yield entropy_grad("float32", True, "int64")
