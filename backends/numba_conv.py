@@ -17,7 +17,7 @@ from ..kernels.numba_cpu.conv_micro import prepare
 from ..kernels.numba_cpu.conv_window import SLACK, Window, pack_weights
 from ..kernels.numba_cpu.gemm_micro import MR
 from ..kernels.numba_cpu.toolchain import threads
-from . import numba_conv_lanes
+from . import numba_conv_lanes, numba_winograd
 from .defaults.conv import ConvDefaults
 from .numba_matmul import FLOATS
 from .numba_memory import empty
@@ -267,6 +267,10 @@ class NumbaConv(ConvDefaults):
             conv_depthwise.weigh(*workers(), y.reshape(-1), *given, depth.window, room)
             return y if activation is None else self.unary(activation, y, y)
         planes = two_axes(x.shape)[2:], two_axes(y.shape)[2:], two_axes(w.shape)[2:]
+        if numba_winograd.pays(x, w, y.shape, *geometry, groups) and numba_winograd.convolve(
+            y, x, w, b, padding, rooms, workers()
+        ):
+            return y if activation is None else self.unary(activation, y, y)
         if groups == 1 and numba_conv_lanes.convolve(
             y, x, w, b, planes, geometry, rooms, workers()
         ):
@@ -306,6 +310,10 @@ class NumbaConv(ConvDefaults):
             given = (g.reshape(-1), flat, flat, False, depth.sizes, True)
             conv_depthwise.weigh(*workers(), gx.reshape(-1), *given, depth.window, room)
             return gx
+        if numba_winograd.pays(g, w, x_shape, *geometry, groups) and numba_winograd.convolve(
+            gx, g, w, None, padding, rooms, workers(), True
+        ):
+            return gx
         planes = shapes[2][2:], shapes[0][2:], shapes[1][2:]
         if groups == 1 and numba_conv_lanes.convolve(
             gx, g, w, None, planes, geometry, rooms, workers(), True
@@ -340,6 +348,10 @@ class NumbaConv(ConvDefaults):
             room = rooms(g.dtype, depth.room)
             flat = gw.reshape(-1), x.reshape(-1), g.reshape(-1)
             conv_depthwise.weight_grad(*workers(), *flat, depth.sizes, depth.window, room)
+            return gw
+        if numba_winograd.pays(x, gw, g.shape, *geometry, groups) and numba_winograd.weight_grad(
+            gw, x, g, padding, rooms, workers()
+        ):
             return gw
         planes = shapes[0], shapes[1], two_axes(g.shape)
         if groups == 1 == max(dilation) and numba_conv_lanes.weight_grad(
