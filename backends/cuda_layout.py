@@ -25,11 +25,16 @@ def copy(dst: Any, src: Any, shape: Shape, to: Any, of: Any, places: tuple[int, 
     launch(plan.kernel, plan.blocks, *given, block=plan.block)
 
 
+def number(value: Number, dtype: str) -> Number:
+    """A plain number as kernels over `dtype` take it: an integer where they have no fractions."""
+    return int(value) if isinstance(value, float) and not dtype.startswith("float") else value
+
+
 def fill(y: Any, value: Number) -> Any:
     """y, filled."""
     if y.size:
         blocks, block = cut(-(-y.size // EACH))
-        launch(layout.fill(y.dtype), blocks, y.size, y, value, block=block)
+        launch(layout.fill(y.dtype), blocks, y.size, y, number(value, y.dtype), block=block)
     return y
 
 
@@ -76,5 +81,6 @@ class CudaLayout(LayoutDefaults):
         if y.size:
             blocks, block = cut(y.size)
             kernel = pads.pad(x.dtype, rank, index)
+            value = number(value, x.dtype)
             launch(kernel, blocks, y.size, y, x, value, *numbers, block=block)
         return y

@@ -42,13 +42,6 @@ def divisors(sizes: Sequence[int], index: str = "int32") -> tuple[int, ...]:
     return tuple(n for size in sizes for n in (*divisor(size, index), size))
 
 
-def few_enough(n: int, what: str) -> int:
-    """n. Raises ValueError where a kernel could not count so far."""
-    if n > MOST:
-        raise ValueError(f"[cuda] {what} has {n} elements; kernels count up to {MOST}")
-    return n
-
-
 # elementwise --------------------------------------------------------------------------------------
 class Walk(NamedTuple):
     """A chain's launch: kernel, number of elements, pieces of work, the arguments at the end."""

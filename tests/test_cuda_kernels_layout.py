@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cuda_device import cuda_backend
 
 import etude
 from etude.backends.cuda_layout import pad_plan
@@ -107,6 +108,12 @@ def test_copies_count_beyond_two_to_the_31() -> None:
     sizes = [n for size in (2, 3) for n in (*divisor(size, "int64"), size)]
     launch(kernel, 1, 24, y, x, 0, 0, *sizes, 6, 3, 1, 1, 12, 4)
     np.testing.assert_array_equal(y, x.transpose(2, 0, 1))
+
+
+def test_whole_numbers_may_come_as_floats() -> None:
+    with cuda_backend() as backend:
+        y = backend.pad(backend.full((2,), 3.0, "int32"), ((1, 0),), -2.0)
+        assert list(backend.to_host(y)) == [-2, 3, 3]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from cuda_device import cuda_backend
 from cuda_long import LAST, Sparse, agree, blank, counting_long, sparse_backend
 
 import etude
-from etude.backends import cuda_index, cuda_optim, cuda_reduce
+from etude.backends import cuda_index, cuda_optim, cuda_plans, cuda_reduce
 from etude.kernels.cuda import optim, scan, simulator
 
 RNG = np.random.default_rng(12)
@@ -89,11 +90,17 @@ def test_orders_by_several_launches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names == ["sort_tile_down_int64"] * 4 + ["sort_merge_down_int64"] * 2
 
 
-def test_lines_that_no_grid_has_a_block_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda_reduce, "GRID", 5)
-    assert [fold.kernel.name for fold in cuda_reduce.folds("sum", "float32", 2, 900, 3)] == [
-        "reduce_sum_lines_float32"
-    ]
+def test_grids_have_blocks_enough_for_the_memory_of_a_device() -> None:
+    """Of 2^37 bytes; a thread folds a line where there are too many lines for a block each."""
+    shapes = (2**37,), (2**33, 16), (2**32, 16, 2), (16, 2**33), (2, 2**32, 16), (2**15, 2**22)
+    for shape in shapes:
+        for axis in range(len(shape)):
+            for fold in cuda_reduce.reduction_plan("any", "bool", shape, (axis,), False)[1]:
+                assert fold.blocks <= cuda_plans.GRID
+        strides = tuple(prod(shape[:axis]) for axis in range(len(shape)))  # in the other order
+        assert cuda_plans.copy_plan("bool", shape, None, strides, True).blocks <= cuda_plans.GRID
+        assert cuda_plans.cut(prod(shape))[0] <= cuda_plans.GRID
+    cuda_reduce.reduction_plan.cache_clear()
 
 
 # more than 2^31 numbers ---------------------------------------------------------------------------

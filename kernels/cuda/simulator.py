@@ -9,7 +9,8 @@ greenlet. What a device would pass over in silence is an error here, with kernel
 an index outside a buffer, a barrier that some threads miss, two threads that meet in memory with no
 barrier between them. Memory that nobody has written holds nan (`simulator_memory.py`). Threads run
 backwards in every other block, so nothing can rest on their order. Numbers follow the device, not
-Python: 1/0 is inf, int32(x) wraps; but plain int arithmetic never overflows here.
+Python: 1/0 is inf, int32(x) wraps, arguments fit their types; but plain int arithmetic never
+overflows here.
 """
 
 from __future__ import annotations
