@@ -13,7 +13,8 @@ from cuda_long import LAST, Sparse, agree, blank, counting_long, sparse_backend
 
 import etude
 from etude.backends import cuda_index, cuda_optim, cuda_plans, cuda_reduce
-from etude.kernels.cuda import optim, scan, simulator
+from etude.backends.cuda_runtime import launch
+from etude.kernels.cuda import index, optim, scan, simulator
 
 RNG = np.random.default_rng(12)
 NUMPY = etude.backends.get("numpy")
@@ -164,9 +165,18 @@ def test_rows_of_a_large_array_are_added(sparse: Any) -> None:
     assert expected.all()
 
 
-@pytest.mark.parametrize("length", [8, 64])
-def test_lines_of_a_large_array(sparse: Any, length: int) -> None:
-    x = blank(sparse, (2**31 // length + 1, length), floats(length))
+def test_the_ends_of_many_equal_indices(sparse: Any) -> None:
+    count, last = 2**31 + 3, np.arange(2**31 - 2, 2**31 + 3)
+    order = blank(sparse, (count,), last)
+    indices = blank(sparse, (count,), np.array([0, 0, 1, 1, 1]))
+    begin, end = sparse.full((4,), 0, "int64"), sparse.full((4,), 0, "int64")
+    launch(index.segments(), -(-count // 32), begin, end, indices, order, count, 2, block=32)
+    assert (begin.host[1], end.host[0], end.host[1]) == (2**31, 2**31, count)
+
+
+@pytest.mark.parametrize("lines, length", [(2**31 + 1, 2), (2**28 + 1, 8), (2**25 + 1, 64)])
+def test_lines_of_a_large_array(sparse: Any, lines: int, length: int) -> None:
+    x = blank(sparse, (lines, length), floats(length))
     line = x.host[-length:]
     for y, expected in (
         (sparse.argsort(x, 1, False), np.argsort(line)),
