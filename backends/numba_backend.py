@@ -17,10 +17,9 @@ from .numba_conv import NumbaConv
 from .numba_elementwise import NumbaElementwise
 from .numba_fused import NumbaFused
 from .numba_layout import NumbaLayout
-from .numba_matmul import NumbaMatmul
+from .numba_linear_optim import NumbaLinearOptim
 from .numba_memory import POOL, empty
 from .numba_norm import NumbaNorm
-from .numba_optim import NumbaOptim
 from .numba_pool import NumbaPool
 from .numba_random import NumbaRandom
 from .numba_recurrent import NumbaRecurrent
@@ -36,12 +35,11 @@ class NumbaBackend(
     NumbaReduce,
     NumbaLayout,
     NumbaRandom,
-    NumbaMatmul,
+    NumbaLinearOptim,
     NumbaConv,
     NumbaPool,
     NumbaNorm,
     NumbaSoftmax,
-    NumbaOptim,
     NumbaRecurrent,
     Backend,
 ):
