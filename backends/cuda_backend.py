@@ -14,6 +14,7 @@ from .cuda_conv import CudaConv
 from .cuda_dlpack import CudaInterchange
 from .cuda_elementwise import CudaElementwise, CudaFused
 from .cuda_graph import CudaGraphs
+from .cuda_group_norm import CudaGroupNorm
 from .cuda_index import CudaIndex
 from .cuda_layout import CudaLayout
 from .cuda_matmul import CudaMatmul
@@ -43,6 +44,7 @@ class CudaBackend(
     CudaRecurrent,
     CudaPool,
     CudaNorm,
+    CudaGroupNorm,
     CudaSoftmax,
     CudaOptim,
     Backend,

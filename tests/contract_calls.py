@@ -249,6 +249,28 @@ def _scale_all(make: Make) -> list[list[Any]]:
     return [[[make(s) for s in shapes], make(())] for shapes in MANY]
 
 
+GROUPS = [((3, 6, 4, 5), 2), ((2, 4, 33), 1), ((5, 8), 4), ((2, 3, 70), 3), ((0, 4, 2), 2)]
+
+
+def _group_norm(make: Make) -> list[list[Any]]:
+    return [
+        [make(s), *((make(s[1:2]), make(s[1:2])) if affine else (None, None)), groups, 1e-5]
+        for s, groups in GROUPS
+        for affine in (True, False)
+    ]
+
+
+def _group_norm_grad(make: Make) -> list[list[Any]]:
+    return [
+        [
+            *(make(s), make(s), make(s[1:2]) if affine else None),
+            *(make((s[0], groups)), make((s[0], groups), 0.5)),
+        ]
+        for s, groups in GROUPS
+        for affine in (True, False)
+    ]
+
+
 CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "linear": _linear,
     "linear_grad": _linear_grad,
@@ -258,6 +280,8 @@ CALLS: dict[str, Callable[[Make], list[list[Any]]]] = {
     "conv": _conv,
     "batch_norm_relu": _batch_norm_relu,
     "batch_norm_relu_grad": _batch_norm_relu_grad,
+    "group_norm": _group_norm,
+    "group_norm_grad": _group_norm_grad,
     "lstm_cell": _lstm_cell,
     "lstm_cell_grad": _lstm_cell_grad,
     "gru_cell": _gru_cell,

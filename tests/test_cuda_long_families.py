@@ -15,7 +15,14 @@ from cuda_device import cuda_backend
 from cuda_long import counting_long, sparse_backend
 
 import etude
-from etude.backends import cuda_matmul, cuda_norm, cuda_plans, cuda_pool, cuda_softmax
+from etude.backends import (
+    cuda_group_norm,
+    cuda_matmul,
+    cuda_norm,
+    cuda_plans,
+    cuda_pool,
+    cuda_softmax,
+)
 
 RNG = np.random.default_rng(11)
 NUMPY = etude.backends.get("numpy")
@@ -59,7 +66,7 @@ def floats(*shape: int) -> np.ndarray:
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of kernels of this file's families that are launched."""
     names: list[str] = []
-    for module in (cuda_softmax, cuda_norm, cuda_pool, cuda_matmul):
+    for module in (cuda_softmax, cuda_norm, cuda_group_norm, cuda_pool, cuda_matmul):
 
         def noted(kernel: Any, *given: Any, launch: Any = module.launch, **more: Any) -> None:
             names.append(kernel.name)
@@ -100,6 +107,17 @@ def test_norms(engine: Any, launched: list[str]) -> None:
     _, spread = agree(engine, "local_response_norm", x, 5, 0.3, 0.75, 1.5)
     agree(engine, "local_response_norm_grad", floats(2, 6, 3), x, spread, 5, 0.3, 0.75)
     all_long(launched, 23)
+
+
+def test_group_norm(engine: Any, launched: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    x, w, b = floats(2, 4, 3, 4), floats(4), floats(4)
+    for most, count in ((32, 1), (0, 3)):
+        monkeypatch.setattr(cuda_group_norm, "MOST", most)
+        _, mean, rstd = agree(engine, "group_norm", x, w, b, 2, 1e-5)
+        all_long(launched, count)
+        launched.clear()
+    agree(engine, "group_norm_grad", floats(2, 4, 3, 4), x, w, mean, rstd)
+    all_long(launched, 3)
 
 
 def test_pooling(engine: Any, launched: list[str]) -> None:

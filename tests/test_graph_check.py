@@ -146,6 +146,7 @@ WRONG = [
     ("sum_pool_grad", (v(1, 2, 5), (1, 2, 9), (2,), (2,), ((0, 0),), 1.0), r"g \(1, 2, 4\)"),
     ("batch_norm", (v(2, 3, 4), v(1), None, 1e-5), "C"),
     ("layer_norm", (v(2, 3), None, v(2), 1e-5), "D"),
+    ("group_norm", (v(2, 6), None, None, 4, 1e-5), "divide 6"),
     ("local_response_norm", (v(2, 3), 0, 1.0, 1.0, 1.0), "size from 1"),
     ("cross_entropy", (v(2, 3), v(3, dtype="int64")), "N"),
     ("cross_entropy", (v(2, 3), v(2)), "int64"),

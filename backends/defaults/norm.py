@@ -1,7 +1,8 @@
 """Normalisation, forward and gradient.
 
 Batch norm in training mode (Ioffe & Szegedy 2015, algorithm 1), over all axes but 1 of (N, C, ...),
-and layer norm (Ba, Kiros & Hinton 2016), over each row of (M, D):
+layer norm (Ba, Kiros & Hinton 2016), over each row of (M, D), and group norm (Wu & He 2018), over
+each group of neighbouring channels of an example of (N, C, ...), with w and b by channel:
 
     mean = E[x],  var = E[(x - mean)^2],  xhat = (x - mean) / sqrt(var + eps),  y = w xhat + b
 
@@ -117,6 +118,38 @@ class NormDefaults(PoolDefaults):
         gx = self.binary("sub", h, gx, gx)
         gx = self.binary("sub", gx, self.keep(self.mean(h, (1,)), x, (1,)), gx)
         return self.binary("mul", gx, self.keep(rstd, x, (1,)), gx), gw, gb
+
+    def group_norm(
+        self, x: Buffer, w: Buffer | None, b: Buffer | None, groups: int, eps: float
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(y, mean (N, groups), 1 / sqrt(var + eps) (N, groups)) of x (N, C, ...)."""
+        stats, axes = (x.shape[0], groups), channel_axes(x)
+        rows = self.reshape(x, (prod(stats), prod(x.shape[1:]) // groups))
+        y, mean, rstd = self.layer_norm(rows, None, None, eps)
+        y = self.reshape(y, x.shape)
+        if w is not None:
+            y = self.binary("mul", y, self.keep(w, x, axes), y)
+        if b is not None:
+            y = self.binary("add", y, self.keep(b, x, axes), y)
+        return y, self.reshape(mean, stats), self.reshape(rstd, stats)
+
+    def group_norm_grad(
+        self, g: Buffer, x: Buffer, w: Buffer | None, mean: Buffer, rstd: Buffer
+    ) -> tuple[Buffer, Buffer, Buffer]:
+        """(gx, gw (C,), gb (C,)): gx as `layer_norm_grad`'s of g w."""
+        (n, groups), c, axes = mean.shape, x.shape[1], channel_axes(x)
+        m, r = (self.reshape(z, (n * groups,)) for z in (mean, rstd))
+        shape = n * groups, prod(x.shape[1:]) // groups
+        rows = self.reshape(x, shape)
+        h = g if w is None else self.binary("mul", g, self.keep(w, x, axes))
+        gx, _, _ = self.layer_norm_grad(self.reshape(h, shape), rows, None, m, r)
+        inner = self.reshape(self.binary("sub", rows, self.keep(m, rows, (1,))), x.shape)
+        inner = self.binary("mul", g, inner, inner)
+        inner = self.reduce("sum", self.reshape(inner, (n * c, prod(x.shape[2:]))), (1,))
+        scale = self.reshape(rstd, (n, groups, 1))
+        inner = self.binary("mul", self.reshape(inner, (n, groups, c // groups)), scale)
+        gw = self.reshape(self.reduce("sum", inner, (0,)), (c,))
+        return self.reshape(gx, x.shape), gw, self.reduce("sum", g, axes)
 
     def local_response_norm(
         self, x: Buffer, size: int, alpha: float, beta: float, k: float

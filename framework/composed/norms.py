@@ -10,7 +10,8 @@ from ..autograd import apply_multi, no_grad
 from ..errors import ArgumentError, ShapeError, fail
 from ..ops import derivatives as e
 from ..ops.checks import check_parameters, float_tensor
-from ..ops.layer_norm import AFFINE, normalized_axes, row_norm
+from ..ops.group_norm import GroupNorm
+from ..ops.layer_norm import AFFINE, normalized_axes
 from ..ops.norm import BatchNorm, affine
 from ..ops.pointwise import clamp
 from ..ops.reduce import norm
@@ -63,7 +64,7 @@ def group_norm(
             f"expected more than one value in a group, got x {x.shape}; "
             "use fewer groups or larger inputs",
         )
-    return affine(row_norm(x, (x.shape[0] * num_groups, size), None, None, eps), weight, bias)
+    return apply_multi(GroupNorm(num_groups, eps), x, weight, bias)[0]
 
 
 def instance_norm(

@@ -32,6 +32,8 @@ ARGUMENTS = {
     "batch_norm_relu_grad": (0, 13),
     "layer_norm": (0, 8),
     "layer_norm_grad": (0, 14),
+    "group_norm": (0, 8),
+    "group_norm_grad": (0, 14),
     "cross_entropy": (0, 12),
     "cross_entropy_mean": (0, 12),
     "lstm_cell": (1, 60),

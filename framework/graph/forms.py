@@ -41,6 +41,7 @@ FORMS = {
     "batch_norm_relu_grad": "N C *S, N C *S, N C *S, C?, C, C -> N C *S, C, C",
     "layer_norm": "M D, D?, D? -> M D, M, M",
     "layer_norm_grad": "M D, M D, D?, M, M -> M D, D, D",
+    "group_norm_grad": "N C *S, N C *S, C?, N G, N G -> N C *S, C, C",
     "local_response_norm": "N C *S -> N C *S, N C *S",
     "local_response_norm_grad": "N C *S, N C *S, N C *S -> N C *S",
     "lstm_cell": "N 4H, N H -> N H, N H, N 4H",

@@ -212,6 +212,14 @@ def arg_reduce(name: str, x: Value, axis: int) -> list[Spec]:
     return [(_reduced("max", *typed(x), (axis,))[0], "int64")]
 
 
+# norms --------------------------------------------------------------------------------------------
+def group_norm(x: Value, w: Value | None, b: Value | None, groups: int, eps: float) -> list[Spec]:
+    whole = fit("N C *S, C?, C? -> N C *S", (x, w, b))
+    (n, c, *_), dtype = whole[0]
+    need(groups > 0 and c % groups == 0, f"groups that divide {c} channels", groups)
+    return [*whole, ((n, groups), dtype), ((n, groups), dtype)]
+
+
 # many at once -------------------------------------------------------------------------------------
 def sum_squares(xs: Sequence[Value]) -> list[Spec]:
     return [((), one_dtype(*xs))]
@@ -228,5 +236,6 @@ RULES: dict[str, Callable[..., list[Spec]]] = {
     for rule in (
         *(full, reshape, strided, unstrided, transpose, expand, cat, pad, scatter_add),
         *(unary, binary, where, cast, fused, reduce, mean, arg_reduce, sum_squares, scale_all),
+        group_norm,
     )
 } | WINDOW_RULES
