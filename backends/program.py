@@ -106,7 +106,13 @@ class Instruction:
     @property
     def inputs(self) -> list[Value]:
         """The values among the arguments."""
-        return [v for a in self.arguments for v in _values(a)]
+        found: list[Value] = []
+        for a in self.arguments:
+            if isinstance(a, Value):
+                found.append(a)
+            elif isinstance(a, (tuple, list)):
+                found += [v for v in a if isinstance(v, Value)]
+        return found
 
     @property
     def results(self) -> list[Value]:

@@ -16,10 +16,11 @@ from etude.backends.numpy_backend import NumpyBackend
 from etude.framework import models
 from etude.framework.compile.passes import EXACT, PASSES, optimize
 from etude.framework.compile.passes.epilogue import epilogue
-from etude.framework.compile.passes.memory import eager_peak, peak, plan
+from etude.framework.compile.passes.memory import plan
 from etude.framework.compile.passes.recompute import recompute
 from etude.framework.compile.passes.transposes import transposes
 from etude.framework.graph import record
+from etude.framework.graph.lives import eager_peak, peak
 
 BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
 NUMPY = etude.backends.get("numpy")

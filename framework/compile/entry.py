@@ -14,6 +14,7 @@ from etude.backends.base import IN_PLACE, Backend, Buffer, Formula, Knob, Runner
 
 from ..autograd import Node, Op, tick
 from ..errors import GradError, IndexOutOfRange, fail
+from ..graph.lives import READS_INDICES, writes
 from ..graph.program import Program, spec
 from ..hooks import changes
 from ..ops.sampling import default_generator
@@ -22,7 +23,6 @@ from ..profiling.state import profiling
 from ..tensor import Tensor
 from .discover import Found
 from .gather import Owner, Recording
-from .passes.rewrite import READS_INDICES, writes
 from .signature import modes
 
 

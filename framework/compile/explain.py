@@ -8,9 +8,9 @@ from textwrap import fill
 
 from etude.backends.base import Instruction, Value
 
+from ..graph.lives import eager_peak, peak
 from ..graph.program import Program, declared, nbytes
 from .passes import PASSES
-from .passes.memory import eager_peak, peak
 from .passes.rewrite import Merged
 from .wording import Namer, line, namer
 

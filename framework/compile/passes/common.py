@@ -18,13 +18,14 @@ from typing import Any
 
 from etude.backends.base import IN_PLACE, Instruction, Knob, Value
 
+from ...graph.lives import Memory, out_of, writes
 from ...graph.program import Program
-from .rewrite import Names, memory, out_of, rewritten, writes
+from .rewrite import Names, rewritten
 
 
 def common(program: Program) -> Program:
     """Remember each call by method and arguments; a second one takes the results of the first."""
-    facts = memory(program)
+    facts = Memory(program)
     version: dict[Value, int] = {}  # how often memory was changed so far
     seen: dict[Any, Any] = {}
 

@@ -12,121 +12,50 @@ rounds differently. Nobody else may read the logarithms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
 
-from etude.backends.base import Instruction, Value
+from etude.backends.base import Value
 
-from ...graph.program import Program, spec
-from ...ops.softmax import CrossEntropy, CrossEntropyGrad
+from ...graph.program import Program
 from .dead import dead
-from .rewrite import Names, namer, readers, rewritten
+from .patterns import Search
+from .rewrite import merged
 
 IGNORE = -100  # no class has this number, and the labels that are gathered were checked
-
-
-@dataclass
-class Loss:
-    """What was found around one log-softmax."""
-
-    x: Value
-    labels: Value
-    picked: Instruction  # neg of the gathered logarithms
-    grads: list[tuple[Instruction, Value]] = field(default_factory=list)  # and g of each
+PLACES = "reshaped((places := binary('add', reshaped(labels), starts)))"  # n C + label
+PICKED = f"""
+(each := unary('neg', reshaped(gather(reshaped((logs := log_softmax(x, 1))), {PLACES}))))
+"""
+SUMS = f"reshaped((sums := scatter_add(reshaped((minus := unary('neg', each))), {PLACES}, rows)))"
+SPREAD = f"log_softmax_grad({SUMS}, logs, 1)"
 
 
 def cross_entropy(program: Program) -> Program:
     """Look for log-softmax, the logarithm at each label, and the gradients of both."""
-    if not any(i.method == "log_softmax" for i in program.instructions):
-        return program
-    losses = _Search(program).losses()
-    value = namer(program)
-    new: dict[int, Instruction] = {}
-    for loss in losses:
-        i = loss.picked
-        p = value(loss.x.shape, loss.x.dtype)
-        arguments = (loss.x, loss.labels, IGNORE)
-        outputs = (i.outputs[0], p)
-        op = CrossEntropy(IGNORE, False)
-        new[id(i)] = Instruction("cross_entropy", arguments, outputs, op, i.scope)
-        for i, g in loss.grads:
-            back = (g, p, loss.labels, IGNORE)
-            grad = CrossEntropyGrad(IGNORE)
-            new[id(i)] = Instruction("cross_entropy_grad", back, i.outputs, grad, i.scope)
-
-    def rule(i: Instruction, names: Names) -> list[Instruction]:
-        return [new.get(id(i), i)]
-
-    return dead(rewritten(program, rule)) if losses else program
+    search = Search(program)
+    losses = {f["logs"]: f for f in search.all(PICKED) if _at_labels(program, **f.names)}
+    grads = [f for f in search.all(SPREAD) if _at_labels(program, **f.names)] if losses else []
+    for logs, loss in losses.items():
+        x, labels = loss["x"], loss["labels"]
+        own = [f for f in grads if f["logs"] is logs and f["labels"] is labels]
+        if search.uses[logs] != 1 + len(own):
+            continue
+        p = search.value(x.shape, x.dtype)
+        made = merged("cross_entropy", (x, labels, IGNORE), (loss["each"], p), *loss.parts)
+        search.put(loss["each"], made)
+        for f in own:
+            given, (gx,) = (f["each"], p, labels, IGNORE), f.parts[-1].outputs
+            search.put(gx, merged("cross_entropy_grad", given, (gx,), *f.parts))
+    done = search.done()
+    return done if done is program else dead(done)
 
 
-class _Search:
-    """Who makes each value and how many read it."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.uses = readers(program)
-        self.maker = {v: i for i in program.instructions for v in i.outputs}
-        self.reader = {v: i for i in program.instructions for v in i.inputs}
-
-    def losses(self) -> list[Loss]:
-        """The log-softmaxes of which nothing but logarithms at labels and gradients are read."""
-        found: dict[Value, Loss] = {}
-        for i in self.program.instructions:
-            if i.method == "gather":
-                logs = self.source(i.arguments[0])
-                loss = self.picked(i, logs)
-                if loss is not None:
-                    found[logs] = loss
-            elif i.method == "log_softmax_grad" and i.arguments[1] in found:
-                loss = found[i.arguments[1]]
-                g = self.spread(i, loss)
-                if g is not None:
-                    loss.grads.append((i, g))
-        return [x for logs, x in found.items() if self.uses[logs] == 1 + len(x.grads)]
-
-    def picked(self, i: Instruction, logs: Value) -> Loss | None:
-        """The loss that a gather of logarithms is part of."""
-        before = self.maker.get(logs)
-        if before is None or before.method != "log_softmax" or before.arguments[1] != 1:
-            return None
-        labels = self.labels(i.arguments[1], logs)
-        y = i.outputs[0]
-        while self.uses[y] == 1 and y in self.reader and self.reader[y].method == "reshape":
-            y = self.reader[y].outputs[0]
-        after = self.reader.get(y)
-        if labels is None or after is None or self.uses[y] != 1 or len(spec(logs)[0]) != 2:
-            return None
-        if after.method != "unary" or after.arguments[0] != "neg" or y.shape != labels.shape:
-            return None
-        return Loss(before.arguments[0], labels, after)
-
-    def spread(self, i: Instruction, loss: Loss) -> Value | None:
-        """The g of a gradient whose logarithms at the labels get -g, the others nothing."""
-        before = self.maker.get(self.source(i.arguments[0]))
-        if before is None or before.method != "scatter_add":
-            return None
-        minus = self.maker.get(self.source(before.arguments[0]))
-        same = self.labels(before.arguments[1], i.arguments[1]) is loss.labels
-        if not same or minus is None or minus.method != "unary" or minus.arguments[0] != "neg":
-            return None
-        g: Value = minus.arguments[1]
-        return g if g.shape == loss.labels.shape else None
-
-    def labels(self, places: Value, logs: Value) -> Value | None:
-        """The labels (N,) of which flat places in logarithms (N, C) are made, n C + label."""
-        total = self.maker.get(self.source(places))
-        if total is None or total.method != "binary" or total.arguments[0] != "add":
-            return None
-        n, c = spec(logs)[0]
-        for label, start in (total.arguments[1:3], total.arguments[2:0:-1]):
-            known = self.program.constants.get(start)
-            if known is not None and list(known[0]) == list(range(0, n * c, c)):
-                labels = self.source(label)
-                return labels if labels.shape == (n,) else None
-        return None
-
-    def source(self, v: Value) -> Value:
-        """What a value is a reshape of."""
-        while v in self.maker and self.maker[v].method == "reshape":
-            v = self.maker[v].arguments[0]
-        return v
+def _at_labels(
+    program: Program, logs: Any, labels: Any, starts: Any, each: Any, **others: Any
+) -> bool:
+    """Whether one of each row (N, C) is meant, the one that the labels (N,) say."""
+    known = program.constants.get(starts)
+    if known is None or not isinstance(labels, Value) or len(logs.shape) != 2:
+        return False
+    n, c = logs.shape
+    return list(known[0]) == list(range(0, n * c, c)) and labels.shape == each.shape == (n,)

@@ -15,14 +15,14 @@ from dataclasses import replace
 
 from etude.backends.base import IN_PLACE, Instruction, Value
 
+from ...graph.lives import Memory, writes
 from ...graph.program import Program
-from ...ops.matmul import LinearGrad
-from .rewrite import finished, memory, writes
+from .rewrite import finished
 
 
 def dead(program: Program) -> Program:
     """Walk backwards; an instruction lives if what it makes or changes is read later."""
-    facts = memory(program)
+    facts = Memory(program)
     root = facts.root
     live = set(facts.shown)
     seen = facts.kept | facts.given  # memory that is read later, or by others after the run
@@ -49,11 +49,7 @@ def dead(program: Program) -> Program:
 
 def _narrowed(i: Instruction, live: set[Value]) -> Instruction:
     """linear_grad without the gradients that nobody reads."""
-    g, x, w, wanted = i.arguments
+    *given, wanted = i.arguments
     made = iter(i.outputs)
-    kept = [v if (v := next(made)) in live else None for needed in wanted if needed]
-    found = iter(kept)
-    needs = tuple(needed and next(found) is not None for needed in wanted)
-    outputs = tuple(v for v in kept if v is not None)
-    op = LinearGrad(needs) if i.op is not None else None  # type: ignore[arg-type]
-    return Instruction(i.method, (g, x, w, needs), outputs, op, i.scope, i.forward)
+    needs = tuple([needed and next(made) in live for needed in wanted])
+    return replace(i, arguments=(*given, needs), outputs=tuple(v for v in i.outputs if v in live))

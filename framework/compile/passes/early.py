@@ -15,10 +15,11 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from etude.backends.base import IN_PLACE, Instruction, Value
+from etude.backends.base import Instruction, Value
 
+from ...graph.lives import READS_INDICES, Memory
 from ...graph.program import Program, spec
-from .rewrite import READS_INDICES, finished, memory, writes
+from .rewrite import finished
 
 # The method that does both, and how many arguments of the step are lists.
 EARLY = {"sgd_steps": ("linear_grad_sgd", 3), "adam_steps": ("linear_grad_adam", 4)}
@@ -27,39 +28,36 @@ SMALLEST = 1 << 16  # numbers; those of smaller layers are still in the cache la
 
 def early(program: Program) -> Program:
     """Move steps of a linear layer's weights to their gradient."""
-    root = memory(program).root
+    facts = Memory(program)
     made: list[Instruction | None] = list(program.instructions)
-    makers = {  # of gradients of weights
-        i.outputs[i.arguments[3][0]]: at
-        for at, i in enumerate(program.instructions)
-        if i.method == "linear_grad" and i.arguments[3][1]
-    }
     for at, i in enumerate(program.instructions):
-        lists = i.arguments[: EARLY[i.method][1]] if i.method in EARLY else ()
-        rows = list(zip(*lists, strict=True))  # of each parameter
-        for row in rows.copy():
-            w, g, *kept = row
-            source = makers.get(g, at)
-            back, *between = program.instructions[source:at] or (i,)
-            fits = back.arguments[2] is w and prod(spec(w)[0]) >= SMALLEST
-            if fits and _alone({w, *kept} - {None}, g, between, root):
-                arguments = (*back.arguments, *kept, *i.arguments[len(lists) :])
-                made[source] = replace(back, method=EARLY[i.method][0], arguments=arguments)
-                rows.remove(row)
-        if lists and len(rows) < len(lists[0]):
-            left = (*map(list, zip(*rows, strict=True)), *i.arguments[len(lists) :])
+        method, count = EARLY.get(i.method, ("", 0))
+        rows = []  # of the parameters that wait
+        for row in zip(*i.arguments[:count], strict=True):
+            source = facts.maker.get(row[1], at)
+            back = program.instructions[source]
+            if _is_gradient(back, *row[:2]) and _alone(facts, *row, first=source, last=at):
+                arguments = (*back.arguments, *row[2:], *i.arguments[count:])
+                made[source] = replace(back, method=method, arguments=arguments)
+            else:
+                rows.append(row)
+        if count and len(rows) < len(i.arguments[0]):
+            left = (*map(list, zip(*rows, strict=True)), *i.arguments[count:])
             made[at] = replace(i, arguments=left) if rows else None
     return finished(program, [i for i in made if i is not None], {})
 
 
-def _alone(
-    changed: set[Value], g: Value, between: list[Instruction], root: dict[Value, Value]
-) -> bool:
-    """Whether instructions raise nothing, see nothing that a step changes, and leave g alone."""
-    roots = {root[v] for v in changed}
-    for i in between:
-        if i.method in READS_INDICES or any(root[v] in roots for v in i.inputs):
-            return False
-        if i.method in IN_PLACE and any(root[v] is root[g] for v in writes(i)):
-            return False
-    return True
+def _is_gradient(i: Instruction, w: Value, g: Value) -> bool:
+    """Whether an instruction makes g as the gradient of a large layer's weights."""
+    if i.method != "linear_grad" or i.arguments[2] is not w or prod(spec(w)[0]) < SMALLEST:
+        return False
+    of_x, of_w, _ = i.arguments[3]
+    return of_w and i.outputs[of_x] is g
+
+
+def _alone(facts: Memory, w: Value, g: Value, *kept: Value | None, first: int, last: int) -> bool:
+    """Whether nothing between raises, sees what a step changes, or changes the gradient."""
+    changed = [v for v in (w, *kept) if v is not None]
+    methods = {i.method for i in facts.instructions[first + 1 : last]}
+    seen = facts.between(facts.reads, changed, first, last)
+    return not (seen or methods & READS_INDICES or facts.between(facts.changes, [g], first, last))

@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import isfinite, prod
 from operator import add, mul, sub, truediv
 from typing import Any
 
 from etude.backends.base import RANDOM, Backend, Instruction, Knob, Value
 
+from ...graph.lives import Memory, out_of
 from ...graph.program import Program, spec
 from .dead import dead
-from .rewrite import Names, memory, out_of, rewritten, with_arguments
+from .rewrite import Names, rewritten
 
 EXACT: dict[str, Callable[[Any, Any], Any]] = {"add": add, "sub": sub, "mul": mul, "div": truediv}
 SPREAD = ("reshape", "strided", "transpose", "expand")  # of equal numbers: the same numbers
@@ -33,7 +35,7 @@ LARGEST = 1 << 16  # elements of a constant that is made here
 
 def fold(program: Program, backend: Backend | None = None) -> Program:
     """Put numbers for values that hold one number only, and constants for work on constants."""
-    facts = memory(program)
+    facts = Memory(program)
     known: dict[Value, Any] = {}
     constants = dict(program.constants)
 
@@ -128,7 +130,7 @@ def _with_numbers(i: Instruction, known: dict[Value, Any]) -> Instruction:
             shapes.append(arguments[0].shape)
         if arguments[place] in known and shape in shapes:
             arguments[place] = known[arguments[place]]
-            return with_arguments(i, i.method, tuple(arguments))
+            return replace(i, arguments=tuple(arguments))
     return i
 
 

@@ -35,8 +35,9 @@ from etude.backends.base import (
     Value,
 )
 
+from ...graph.lives import Memory, out_of, writes
 from ...graph.program import Program
-from .rewrite import ELEMENTWISE, Merged, finished, memory, out_of, readers, writes
+from .rewrite import ELEMENTWISE, finished, merged, readers
 
 MOST_STEPS, MOST_INPUTS = 48, 16
 SMALL = 2048  # elements, up to which functions without a common value share a call
@@ -93,7 +94,7 @@ class _Walk:
     """What is known on the way through a program that is sorted into groups."""
 
     def __init__(self, program: Program) -> None:
-        self.facts = memory(program)
+        self.facts = Memory(program)
         self.home: dict[Value, Group] = {}  # who makes a value
         self.made: dict[Value, int] = {}  # where values that no group makes are made
         self.changed: dict[Value, int] = {}  # where memory was changed last
@@ -199,8 +200,7 @@ def _call(members: list[Instruction], inputs: list[Value], outputs: list[Value])
     results = tuple(register[v].index for v in outputs)
     expression = Expression(tuple(str(v.dtype) for v in inputs), tuple(steps), results)
     arguments = (expression, inputs, members[0].outputs[0].shape)
-    scope = next((i.scope for i in members if i.scope), "")
-    return Instruction("fused", arguments, tuple(outputs), Merged("fused", *members), scope)
+    return merged("fused", arguments, outputs, *members)
 
 
 def _step(i: Instruction, register: dict[Value, Register]) -> Step:
@@ -241,7 +241,4 @@ def _reduced(maker: Instruction, i: Instruction, x: Value) -> Instruction:
     place = dict(zip(maker.outputs, e.results, strict=True))
     results = (*(place[v] for v in others), place[x])
     expression = Expression(e.inputs, e.steps, results, (i.arguments[0], tuple(i.arguments[2])))
-    cost = Merged("fused", maker, i)
-    return Instruction(
-        "fused", (expression, inputs, shape), (*others, *i.outputs), cost, maker.scope
-    )
+    return merged("fused", (expression, inputs, shape), (*others, *i.outputs), maker, i)

@@ -12,43 +12,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from etude.backends.base import IN_PLACE, Instruction, Knob, Value
+from etude.backends.base import Instruction, Knob, Value
 
+from ...graph.lives import Memory, writes
 from ...graph.program import Program
 from .common import same_number
-from .rewrite import Merged, finished, memory, writes
+from .rewrite import finished, merged
 
 # How many arguments, at the front, are lists.
 LISTS = {"sgd_steps": 3, "adam_steps": 4, "rmsprop_steps": 5, "adagrad_steps": 3}
-SEVERAL = {name.removesuffix("s"): name for name in LISTS}
+SEVERAL = {name.removesuffix("s"): name for name in LISTS} | {name: name for name in LISTS}
 
 
 def optimizer(program: Program) -> Program:
     """Join steps of one kind into the last of them."""
-    root = memory(program).root
-    waiting: dict[Any, Instruction] = {}
-    made: list[Instruction] = []
-    gone: set[int] = set()
-    for i in program.instructions:
-        touched = {root[v] for v in i.inputs}
-        changed = {root[v] for v in writes(i)} if i.method in IN_PLACE else set()
-        for key, first in list(waiting.items()):
-            reads, steps = {root[v] for v in first.inputs}, {root[v] for v in writes(first)}
-            if touched & steps or changed & reads:
-                del waiting[key]
-        if i.method in SEVERAL or i.method in LISTS:
-            key = _kind(i)
-            if key in waiting:
-                gone.add(id(waiting[key]))
-                i = _both(waiting[key], i)
-            waiting[key] = i
-        made.append(i)
-    return finished(program, [i for i in made if id(i) not in gone], {})
+    facts = Memory(program)
+    waiting: dict[Any, tuple[int, Instruction]] = {}
+    made: list[Instruction | None] = list(program.instructions)
+    for at, i in enumerate(program.instructions):
+        if i.method not in SEVERAL:
+            continue
+        then, first = waiting.get(key := _kind(i), (at, i))
+        seen = facts.between(facts.reads, writes(first), then, at + 1)
+        if then < at and not seen and not facts.between(facts.changes, first.inputs, then, at + 1):
+            made[then], made[at] = None, _both(first, i)
+        waiting[key] = at, made[at] or i
+    return finished(program, [i for i in made if i is not None], {})
 
 
 def _kind(i: Instruction) -> Any:
     """Equal for steps that one call can make."""
-    method = SEVERAL.get(i.method, i.method)
+    method = SEVERAL[i.method]
     lists, numbers = i.arguments[: LISTS[method]], i.arguments[LISTS[method] :]
     first = [a[0] if isinstance(a, (list, tuple)) else a for a in lists]
     dtype = next(v.dtype for v in first if isinstance(v, Value))
@@ -57,14 +51,13 @@ def _kind(i: Instruction) -> Any:
 
 
 def _both(first: Instruction, last: Instruction) -> Instruction:
-    method = SEVERAL.get(last.method, last.method)
+    method = SEVERAL[last.method]
     count = LISTS[method]
     lists = [
         [*_listed(a), *_listed(b)]
         for a, b in zip(first.arguments[:count], last.arguments[:count], strict=True)
     ]
-    arguments = (*lists, *last.arguments[count:])
-    return Instruction(method, arguments, (), Merged(method, first, last), last.scope)
+    return merged(method, (*lists, *last.arguments[count:]), (), first, last)
 
 
 def _listed(a: Any) -> list[Any]:

@@ -12,77 +12,33 @@ large result of the relu need not be kept for the backward pass either. Nobody e
 
 from __future__ import annotations
 
-from etude.backends.base import Instruction, Value
+from dataclasses import replace
+
+from etude.backends.base import Value
 
 from ...graph.program import Program
-from .rewrite import Names, namer, readers, rewritten
-
-Pair = tuple[Instruction, Instruction]  # max_pool_grad and the relu_grad of its result
+from .patterns import Search
 
 
 def pools(program: Program) -> Program:
     """Find max pools of relus whose gradients come one after the other; exchange both."""
-    maker = {v: i for i in program.instructions for v in i.outputs}
-    pairs: dict[Value, list[Pair]] = {}
-    for i in program.instructions:
-        if i.method == "binary" and i.arguments[0] == "relu_grad":
-            before = maker.get(i.arguments[1])
-            if before is not None and before.method == "max_pool_grad":
-                pairs.setdefault(i.arguments[2], []).append((before, i))
-    if not pairs:
-        return program
-    uses = readers(program)
-    value = namer(program)
-    new: dict[int, list[Instruction]] = {}
-    for i in program.instructions:
-        found = pairs.get(i.arguments[0]) if i.method == "max_pool" else None
-        if found and _alone(i, found, maker, uses):
-            _exchange(i, found, maker, value(i.outputs[0].shape, i.outputs[0].dtype), new)
-
-    def rule(i: Instruction, names: Names) -> list[Instruction]:
-        return new.get(id(i), [i])
-
-    return rewritten(program, rule)
-
-
-def _alone(
-    pool: Instruction, pairs: list[Pair], maker: dict[Value, Instruction], uses: dict[Value, int]
-) -> bool:
-    """Whether only these instructions read the relu, its places and the gradients between."""
-    y, p = pool.arguments[0], pool.outputs[1]
-    relu = maker.get(y)
-    return (
-        relu is not None
-        and relu.method == "unary"
-        and relu.arguments[0] == "relu"
-        and uses[y] == 1 + len(pairs)
-        and uses[p] == len(pairs)
-        and all(a.arguments[1] is p and uses[a.outputs[0]] == 1 for a, _ in pairs)
-    )
-
-
-def _exchange(
-    pool: Instruction,
-    pairs: list[Pair],
-    maker: dict[Value, Instruction],
-    largest: Value,
-    new: dict[int, list[Instruction]],
-) -> None:
-    """Enter what stands for the relu, the pool, and each pair of gradients."""
-    relu = maker[pool.arguments[0]]
-    y, p = pool.outputs
-    new[id(relu)] = []
-    new[id(pool)] = [
-        Instruction("max_pool", (relu.arguments[1], *pool.arguments[1:]), (largest, p), pool.op),
-        Instruction("unary", ("relu", largest), (y,), relu.op, relu.scope),
-    ]
-    new[id(pool)][0].scope = pool.scope
-    for back, mask in pairs:
-        small = Value(back.outputs[0].number, y.shape, y.dtype)
-        g, _, *shape = back.arguments
-        first = ("relu_grad", g, y)
-        last = (small, p, *shape)
-        new[id(back)] = [Instruction("binary", first, (small,), mask.op, "", mask.forward)]
-        new[id(mask)] = [
-            Instruction("max_pool_grad", last, mask.outputs, back.op, "", back.forward)
-        ]
+    search = Search(program)
+    pairs = search.all("binary('relu_grad', max_pool_grad(g, p, *shape), y)")
+    for found in search.all("max_pool((y := unary('relu', x)), *window)") if pairs else ():
+        (relu, pool), y = found.parts, found["y"]
+        small, p = pool.outputs
+        own = [f for f in pairs if f["y"] is y and f["p"] is p]
+        if not own or search.uses[y] != 1 + len(own) or search.uses[p] != len(own):
+            continue
+        top = search.value(small.shape, small.dtype)
+        first = replace(pool, arguments=(found["x"], *found["window"]), outputs=(top, p))
+        search.put(y)
+        search.put(small, first, replace(relu, arguments=("relu", top), outputs=(small,)))
+        for f in own:
+            back, mask = f.parts
+            g = Value(back.outputs[0].number, small.shape, small.dtype)
+            masked = replace(mask, arguments=("relu_grad", f["g"], small), outputs=(g,))
+            arguments = (g, p, *f["shape"])
+            search.put(back.outputs[0], masked)
+            search.put(mask.outputs[0], replace(back, arguments=arguments, outputs=mask.outputs))
+    return search.done()

@@ -13,15 +13,17 @@ sublinear memory cost", 2016. The same instruction on the same values gives the 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections.abc import Set
+from dataclasses import replace
 
 from etude.backends.base import IN_PLACE, Instruction, Value
 
+from ...graph.lives import Memory, busiest, out_of
 from ...graph.program import Program, flops, nbytes
-from .memory import busiest
-from .rewrite import Names, current, finished, memory, namer, out_of, renamed, writes
+from .rewrite import Names, current, finished, namer, renamed
 
 LONGEST = 6  # instructions that make one value again
+Choice = tuple[Value, list[Instruction], int]  # a value, its recipe, and who reads it next
 
 
 def recompute(program: Program, budget: int) -> Program:
@@ -29,76 +31,57 @@ def recompute(program: Program, budget: int) -> Program:
     refused: set[Value] = set()
     now, at = busiest(program)
     while now > budget:
-        found = _Choice(program, at, refused).best()
+        found = _best(Memory(program), at, refused)
         if found is None:
             break
-        v, recipe, use = found
-        refused.add(v)
-        changed = _again(program, v, recipe, use)
+        refused.add(found[0])
+        changed = _again(program, *found)
         then, place = busiest(changed)
         if then <= now:
             program, now, at = changed, then, place
     return program
 
 
-class _Choice:
-    """Which value to drop over the instruction `at`, and how it is made again."""
-
-    def __init__(self, program: Program, at: int, refused: set[Value]) -> None:
-        self.program, self.at, self.refused = program, at, refused
-        self.facts = memory(program)
-        self.maker: dict[Value, int] = {}
-        self.reads: dict[Value, list[int]] = {}  # of memory
-        self.changes: dict[Value, list[int]] = {}
-        root = self.facts.root
-        for n, i in enumerate(program.instructions):
-            self.maker.update(dict.fromkeys(i.outputs, n))
-            for v in i.inputs:
-                self.reads.setdefault(root[v], []).append(n)
-            for v in writes(i):
-                self.changes.setdefault(root[v], []).append(n)
-
-    def best(self) -> tuple[Value, list[Instruction], int] | None:
-        """The value with the most bytes for the arithmetic, its recipe, and who reads it next."""
-        found, most = None, 0.0
-        fixed = self.facts.given | self.facts.kept | self.facts.changed | self.refused
-        for v, reads in self.reads.items():
-            if v in fixed or self.maker[v] >= self.at or reads[-1] <= self.at:
-                continue
-            use = reads[bisect_right(reads, self.at)]
-            needed = self.recipe(v, use)
-            if needed is None or self.at in reads:
-                continue
-            recipe = [self.program.instructions[n] for n in sorted(needed)]
+def _best(facts: Memory, at: int, refused: Set[Value]) -> Choice | None:
+    """The value with the most bytes for the arithmetic that can be dropped over instruction at."""
+    found, most = None, 0.0
+    fixed = facts.given | facts.kept | facts.changed | refused
+    for v, reads in facts.reads.items():
+        if v in fixed or facts.maker[v] >= at or at in reads or reads[-1] < at:
+            continue
+        use = next(n for n in reads if n > at)
+        needed = _needed(facts, v, use)
+        if needed is not None:
+            recipe = [facts.instructions[n] for n in sorted(needed)]
             worth = nbytes(v) / (1 + sum(map(flops, recipe)))
             if worth > most:
                 found, most = (v, recipe, use), worth
-        return found
+    return found
 
-    def recipe(self, v: Value, use: int) -> set[int] | None:
-        """The instructions that make v from what is there at instruction `use`, or None."""
-        needed: set[int] = set()
-        wanted = [v]
-        while wanted:
-            n = self.maker[wanted.pop()]
-            i = self.program.instructions[n]
-            if i.method in IN_PLACE or out_of(i) is not None or len(needed) >= LONGEST:
-                return None
-            needed.add(n)
-            for u in i.inputs:
-                root = self.facts.root[u]
-                if any(n < at < use for at in self.changes.get(root, ())):
-                    return None
-                outside = root in self.facts.given or root in self.facts.kept
-                alive = outside or self.reads[root][-1] >= use
-                if not alive and u is not v and self.maker[u] not in needed:
-                    wanted.append(u)
-        return needed
+
+def _needed(facts: Memory, v: Value, use: int) -> set[int] | None:
+    """The instructions that make v from what is there at instruction `use`, or None."""
+    needed: set[int] = set()
+    wanted = [v]
+    while wanted:
+        n = facts.maker[wanted.pop()]
+        i = facts.instructions[n]
+        if i.method in IN_PLACE or out_of(i) is not None or len(needed) >= LONGEST:
+            return None
+        if facts.between(facts.changes, i.inputs, n, use):
+            return None
+        needed.add(n)
+        for u in i.inputs:
+            root = facts.root[u]
+            alive = root in facts.given | facts.kept or facts.reads[root][-1] >= use
+            if not alive and u is not v and facts.maker[u] not in needed:
+                wanted.append(u)
+    return needed
 
 
 def _again(program: Program, v: Value, recipe: list[Instruction], use: int) -> Program:
     """The program that makes v by its recipe a second time before instruction `use`."""
-    root = memory(program).root
+    root = Memory(program).root
     value = namer(program)
     names: Names = {}
     made = program.instructions[:use]
@@ -106,7 +89,7 @@ def _again(program: Program, v: Value, recipe: list[Instruction], use: int) -> P
         old = renamed(i, names)
         outputs = tuple(value(u.shape, u.dtype) for u in i.outputs)
         names.update(zip(i.outputs, outputs, strict=True))
-        made.append(Instruction(i.method, old.arguments, outputs, i.op, i.scope))
+        made.append(replace(old, outputs=outputs, forward=None))
     names = {v: current(v, names)}
     for i in program.instructions[use:]:
         for u in i.inputs:

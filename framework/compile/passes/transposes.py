@@ -18,20 +18,22 @@ that, which adds in another order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import prod
 
 from etude.backends.base import IN_PLACE, Instruction, Shape, Value, row_major
 
+from ...graph.lives import Memory, out_of, writes
 from ...graph.program import Program
 from .dead import dead
-from .rewrite import Memory, Names, memory, out_of, rewritten, with_arguments, writes
+from .rewrite import Names, rewritten
 
 Window = tuple[Value, Shape, tuple[int, ...], int]  # source, shape, strides, offset
 
 
 def copies(program: Program) -> Program:
     """Windows on windows and reshapes of reshapes become one; what changes nothing is dropped."""
-    facts = memory(program)
+    facts = Memory(program)
     windows: dict[Value, Window] = {}
     flat: dict[Value, Value] = {}  # the source of a reshape
     wide: dict[Value, Value] = {}  # the source of an expand
@@ -58,8 +60,7 @@ def copies(program: Program) -> Program:
             return dropped(i, source, names)
         if source is i.arguments[0]:
             return (i,)
-        made = with_arguments(i, "strided", (source, shape, strides, offset))
-        return (made,)
+        return (replace(i, method="strided", arguments=(source, shape, strides, offset)),)
 
     def reshaped(i: Instruction, x: Value, names: Names) -> Iterable[Instruction]:
         x = flat.get(x, x)
@@ -68,7 +69,8 @@ def copies(program: Program) -> Program:
         if x.shape == y.shape:
             names[y] = x
             return ()
-        return (i if x is i.arguments[0] else with_arguments(i, "reshape", (x, y.shape)),)
+        reads = (x, y.shape)
+        return (i if x is i.arguments[0] else replace(i, method="reshape", arguments=reads),)
 
     def dropped(i: Instruction, x: Value, names: Names) -> Iterable[Instruction]:
         y = i.outputs[0]
@@ -89,9 +91,7 @@ def _narrow(i: Instruction, wide: dict[Value, Value]) -> Instruction:
         if isinstance(a, Value) and a in wide:
             rest = [v for v in i.inputs if v is not a]
             if any(v.shape == i.outputs[0].shape and v not in wide for v in rest):
-                i = with_arguments(
-                    i, i.method, tuple(wide[a] if b is a else b for b in i.arguments)
-                )
+                i = replace(i, arguments=tuple(wide[a] if b is a else b for b in i.arguments))
     return i
 
 
@@ -151,7 +151,7 @@ def composed(inner: Window, outer: Window) -> Window | None:
 
 def transposes(program: Program) -> Program:
     """Let a product read the source of a transposed operand, with its flag turned over."""
-    facts = memory(program)
+    facts = Memory(program)
     swapped: dict[Value, Value] = {}
 
     def rule(i: Instruction, names: Names) -> Iterable[Instruction]:
@@ -189,4 +189,4 @@ def _turned(i: Instruction, swapped: dict[Value, Value]) -> Instruction:
     if a not in swapped and b not in swapped:
         return i
     ta, tb = ta != (a in swapped), tb != (b in swapped)
-    return with_arguments(i, "matmul", (swapped.get(a, a), swapped.get(b, b), ta, tb))
+    return replace(i, arguments=(swapped.get(a, a), swapped.get(b, b), ta, tb))
