@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,41 @@ def layer_norm_grad(rng: np.random.Generator, rows: int, size: int) -> Work:
         ours=lambda backend, *given: lambda: backend.layer_norm_grad(*given),
         torch=in_torch,
         reference=references.layer_norm_grad,
+    )
+
+
+def group_norm(rng: np.random.Generator, shape: Shape, groups: int) -> Work:
+    """y, mean and 1 / deviation of each group of channels of each example."""
+    n, c, *plane = shape
+
+    def in_torch(torch: Any, x: Any, w: Any, b: Any) -> Step:
+        return lambda: torch.native_group_norm(x, w, b, n, c, prod(plane), groups, EPS)
+
+    return Work(
+        [uniform(rng, *shape), uniform(rng, c), uniform(rng, c)],
+        ours=lambda backend, x, w, b: lambda: backend.group_norm(x, w, b, groups, EPS),
+        torch=in_torch,
+        reference=lambda x, w, b: references.group_norm(x, w, b, groups, EPS),
+    )
+
+
+def group_norm_grad(rng: np.random.Generator, shape: Shape, groups: int) -> Work:
+    """Gradients for x, w and b."""
+    n, c, *plane = shape
+    x, w = uniform(rng, *shape), uniform(rng, c)
+    rows = x.reshape(n, groups, -1)
+    mean, rstd = rows.mean(axis=2), (1 / np.sqrt(rows.var(axis=2) + EPS)).astype(np.float32)
+
+    def in_torch(torch: Any, g: Any, x: Any, w: Any, mean: Any, rstd: Any) -> Step:
+        backward = torch.ops.aten.native_group_norm_backward.default
+        rest = n, c, prod(plane), groups, [True, True, True]
+        return lambda: backward(g, x, mean, rstd, w, *rest)
+
+    return Work(
+        [uniform(rng, *shape), x, w, mean, rstd],
+        ours=lambda backend, *given: lambda: backend.group_norm_grad(*given),
+        torch=in_torch,
+        reference=references.group_norm_grad,
     )
 
 

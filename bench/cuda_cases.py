@@ -114,6 +114,10 @@ MEMORY = [
     Case("layer norm 32768x1024 forward", "norm", cases_norm.layer_norm, (32768, 1024), (5, 19)),
     Case("layer norm 32768x1024 gradient", "norm", cases_norm.layer_norm_grad, (32768, 1024),
          (5, 19)),
+    Case("group norm 32x64x112x112 forward", "norm", cases_norm.group_norm, (IMAGES, 32),
+         ((3, 6, 6, 7), 2)),
+    Case("group norm 32x64x112x112 gradient", "norm", cases_norm.group_norm_grad, (IMAGES, 32),
+         ((3, 6, 6, 7), 2)),
     *(
         Case(f"{kind} pool {k}x{k} s{s} 32x64x112x112 {way}", "pool", cases_window.KINDS[kind, way],
              (IMAGES, k, s), ((1, 2, 7, 8), k, s))

@@ -145,6 +145,25 @@ def layer_norm_grad(
     return inner * rstd[:, None], (g * xhat).sum(axis=0), g.sum(axis=0)
 
 
+def group_norm(x: Array, w: Array, b: Array, groups: int, eps: float) -> tuple[Array, Array, Array]:
+    """y, and the mean and 1 / deviation of each group of channels of each example."""
+    rows = x.reshape(len(x), groups, -1)
+    mean, rstd = rows.mean(axis=2), 1 / np.sqrt(rows.var(axis=2) + eps)
+    xhat = ((rows - mean[..., None]) * rstd[..., None]).reshape(x.shape)
+    return xhat * w[:, None, None] + b[:, None, None], mean, rstd
+
+
+def group_norm_grad(
+    g: Array, x: Array, w: Array, mean: Array, rstd: Array
+) -> tuple[Array, Array, Array]:
+    """Gradients for x, w and b."""
+    rows, scale = x.reshape(*mean.shape, -1), rstd[..., None]
+    xhat, h = (rows - mean[..., None]) * scale, (g * w[:, None, None]).reshape(rows.shape)
+    inner = h - h.mean(axis=2, keepdims=True) - xhat * (h * xhat).mean(axis=2, keepdims=True)
+    gw = (g * xhat.reshape(x.shape)).sum(axis=(0, 2, 3))
+    return (inner * scale).reshape(x.shape), gw, g.sum(axis=(0, 2, 3))
+
+
 def softmax(x: Array) -> Array:
     """Along the last axis."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
