@@ -93,6 +93,13 @@ def test_a_deep_convolution_is_summed_in_parts(backends: Any) -> None:
     )
 
 
+def test_taps_too_far_for_a_table_go_by_the_defaults(backends: Any) -> None:
+    x, w, g = normal(1, 1, 40010), normal(1, 1, 2), normal(1, 1, 10)
+    geometry = (1,), ((0, 0),), (40000,), 1
+    both(backends, "conv", [x, w, None], *geometry)
+    both(backends, "conv_weight_grad", [x, g], w.shape, *geometry)
+
+
 def test_a_weight_gradient_is_summed_in_parts(backends: Any) -> None:
     x, g = normal(2, 1, 12, 12), normal(2, 2, 12, 12)
     both(backends, "conv_weight_grad", [x, g], (2, 1, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
