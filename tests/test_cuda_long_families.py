@@ -195,6 +195,17 @@ def test_batch_norm_of_many_channels() -> None:
     assert all("_long_" in name for name in device.kernels)
 
 
+def test_group_norm_of_many_examples() -> None:
+    x, w, b = floats(1, 8, 8), floats(8), floats(8)
+    with sparse_backend() as (backend, device):
+        given = blank(backend, (2**25 + 1, 8, 8), x), up(backend, w), up(backend, b)
+        found = backend.group_norm(*given, 2, 1e-5)
+        expected = NUMPY.group_norm(x, w, b, 2, 1e-5)
+        for got, want in zip(found, expected):
+            np.testing.assert_allclose(got.host[-want.size :], want.reshape(-1), 1e-4, 1e-5)
+    assert device.kernels == ["group_norm_32x1_w_b_long_float32"]
+
+
 def test_pooling_of_many_planes() -> None:
     shape, plane = (2**20 + 1, 2, 32, 32), floats(1, 1, 32, 32)
     geometry = (2, 2), (1, 1), ((1, 0), (1, 0))
