@@ -57,3 +57,7 @@ def test_large_planes_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     for plane in (300, 600):
         monkeypatch.setattr(cuda_group_norm, "PLANE", 250)
         agree(RNG.standard_normal((1, 2, plane)).astype("f4"), 1, True)
+
+
+def test_no_examples() -> None:
+    agree(np.zeros((0, 4, 2), "f4"), 2, True)
