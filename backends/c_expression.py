@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from . import c_generate
 from .c_elementwise import BINARY, TYPES, UNARY
 from .c_library import ffi, lib
 from .c_reduce import OF_BOOLS, OP, plan_reduce
@@ -27,6 +28,11 @@ def row(step: Step, dtype: str) -> int:
     return int(lib.expression_row(4, TYPES[dtype] * len(TYPES) + TYPES[step.dtype]))
 
 
+def generate(e: Expression, alone: list[bool], slots: list[int]) -> int:
+    """The address of the C function for an expression."""
+    return c_generate.address(c_generate.source(e, alone, slots))
+
+
 @lru_cache(PLANS)
 def plan_expression(
     e: Expression, shape: Shape, shapes: tuple[Shape, ...]
@@ -42,5 +48,8 @@ def plan_expression(
     if passes and e.reduce:
         dtype = e.dtypes[e.results[-1]]
         fold = [(OF_BOOLS if dtype == "bool" else OP)[e.reduce[0]], TYPES[dtype], *passes[0]]
-    words = lower(e, shape, shapes, row, fold)
+    if e.generated:
+        words = lower(e, shape, shapes, lambda *_: 0, fold, generate=generate)
+    else:
+        words = lower(e, shape, shapes, row, fold)
     return None if words is None else (ffi.new("int64_t[]", words), kept, passes)

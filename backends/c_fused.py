@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from . import c_generate
 from .c_base import CBase
 from .c_expression import plan_expression
 from .c_memory import check
@@ -15,6 +17,14 @@ from .tier1 import Buffer, Shape
 
 class CFused(CBase, FusedDefaults):
     """A chain is one call; a reduction over axes that are not neighbours takes more."""
+
+    @property
+    def compile_seconds(self) -> float:
+        return c_generate.Compilations.seconds
+
+    def generated(self, expression: Expression) -> Expression:
+        c_generate.compiler()
+        return replace(expression, generated=c_generate.able(expression))
 
     def fused(
         self,

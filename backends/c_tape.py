@@ -40,6 +40,7 @@ from .c_memory import Block
 from .c_tape_link import WORD, Step, Words, changed_constants, settle
 from .c_tape_write import Dial, Piece, Untapeable, Writer
 from .program import RANDOM, Instruction, Knob, Loadable, Value
+from .registry import BackendUnavailable
 from .tier1 import Buffer, Shape
 
 TAPE_RUN = lib.tape_run
@@ -60,6 +61,8 @@ def written(engine: CBackend, program: Loadable) -> tuple[list[Step], dict[Value
         try:
             made = listed(call(writer, instruction, blocks, Dial, (0, 0)))
             step.records = writer.records
+        except BackendUnavailable:  # no compiler for generated code
+            raise
         except Exception:  # whatever it is, it is for the run to raise
             step.called = True
             made = [writer.block(Piece("late"), *spec(v)) for v in instruction.outputs]

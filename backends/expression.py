@@ -75,13 +75,15 @@ class Expression:
     """Steps over inputs; raises ValueError, naming the step, where they are not well-formed.
 
     inputs: the dtypes of the inputs; results: the registers of steps that are returned, each once;
-    reduce: name and axes of a reduction of the last result, whose others leave its shape.
+    reduce: name and axes of a reduction of the last result, whose others leave its shape;
+    generated: whether a backend is to run it as code made for it (`Backend.generated`).
     """
 
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]
     results: tuple[int, ...]
     reduce: tuple[str, tuple[int, ...]] | None = None
+    generated: bool = False
 
     def __post_init__(self) -> None:
         complaint = _complaint(self)
@@ -90,7 +92,7 @@ class Expression:
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.inputs, self.steps, self.results, self.reduce))
+        return hash((self.inputs, self.steps, self.results, self.reduce, self.generated))
 
     def __hash__(self) -> int:  # a dictionary asks at every call: 20 steps take 10 us to hash
         return self._hash

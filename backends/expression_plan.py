@@ -25,6 +25,7 @@ Row = Callable[[Step, str], int]
 ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1}
 WHOLE, SINGLE, IN_ROW, TILED = range(4)  # how an input stands
 DIRECT, COPIED, AROUND, SPREAD, FOLDED = range(5)  # how a result leaves a block
+Generate = Callable[[Expression, list[bool], list[int]], int]
 NO_FOLD = [-1, 0, 1, 1, 1]
 LONG_ROW = 256  # numbers from which blocks stay within rows
 MOST, LEAST = 2048, 64  # numbers in a block
@@ -70,6 +71,7 @@ class Table:
     expression: Expression
     ways: list[int]  # of the inputs
     alone: list[bool]  # by register of the expression: one number for the whole block
+    generated: bool  # code made for it reads all first, and keeps what is no result to itself
     slots: list[tuple[str, int]] = field(default_factory=list)  # by register of the expression
     constants: list[int] = field(default_factory=list)
     registers: int = 0
@@ -114,10 +116,9 @@ class Table:
         return before[slot[0]] + slot[1]
 
 
-def leaving(
-    e: Expression, at: int, alone: bool, size: int, folded: bool, around: int
-) -> int | None:
+def leaving(table: Table, at: int, alone: bool, size: int, folded: bool, around: int) -> int | None:
     """How what step `at` makes leaves a block, if it is a result."""
+    e = table.expression
     register = len(e.inputs) + at
     if register not in e.results:
         return None
@@ -127,7 +128,8 @@ def leaving(
         return SPREAD
     if size * ITEMSIZE[e.dtypes[register]] >= around:
         return AROUND
-    return DIRECT if at >= max(e.last_reads[: len(e.inputs)]) else COPIED
+    last = table.generated or at >= max(e.last_reads[: len(e.inputs)])
+    return DIRECT if last else COPIED
 
 
 def instructions(
@@ -142,12 +144,14 @@ def instructions(
         operands = [table.operand(o, dtype) for o in step.operands]
         alone = all(table.alone[r] for r in registers)
         table.alone.append(alone)
-        way = leaving(e, at, alone, size, folded, around)
+        way = leaving(table, at, alone, size, folded, around)
         if way is not None:
             ways[len(table.slots)] = way
         ended = table.ended(registers, at)
         if way in (DIRECT, FOLDED):
             table.slots.append(("result", e.results.index(len(table.slots))))
+        elif table.generated and way is None:
+            table.slots.append(("nowhere", 0))
         else:
             alike = [r for r in ended if table.takes(r, alone, step.dtype)]
             table.slots.append(table.slots[alike[0]] if alike else table.register())
@@ -176,11 +180,14 @@ def lower(
     row: Row,
     fold: list[int] | None = None,
     around: int = AROUND_FROM,
+    generate: Generate | None = None,
 ) -> list[int] | None:
     """The plan, or None where the expression must go step by step.
 
     row: the address of the function for a step on operands of a dtype; fold: the words of the
-    header that tell of a reduction; around: from how many bytes results go around the cache.
+    header that tell of a reduction; around: from how many bytes results go around the cache;
+    generate: makes code of the expression, for each register whether it is one number for a whole
+    block, and the results' slots: its address then stands for the instructions.
     """
     size = prod(shape)
     axes = merged_axes(shape, shapes)
@@ -190,11 +197,15 @@ def lower(
     single = [
         way == SINGLE or (way == IN_ROW and not step) for way, step in zip(ways, last, strict=True)
     ]
-    table = Table(e, ways, single)
+    table = Table(e, ways, single, generate is not None)
     table.slots = [table.register() if w == TILED else ("input", k) for k, w in enumerate(ways)]
     code, results = instructions(table, row, size, fold is not None, around)
     if size == 0 or table.registers > REGISTERS or (fold and table.alone[e.results[-1]]):
         return None
+    made = 0
+    if generate is not None:
+        slots = [table.number(table.slots[r]) for r in e.results]
+        made, code = generate(e, table.alone, slots), []
     widest = max(ITEMSIZE[dtype] for dtype in e.dtypes)
     touched = table.registers + len(e.results) + ways.count(WHOLE) + ways.count(IN_ROW)
     block = block_size(size, n, widest * touched, TILED in ways)
@@ -202,7 +213,7 @@ def lower(
     words = [size, n, len(axes) - 1, block, size if size * taken <= ALONE else SHARE // taken]
     words += [len(shapes), len(code), len(results), len(table.constants), table.registers]
     words += [(block * widest + 63) // 64 * 64, table.number(("result", len(results)))]
-    return words + (fold or NO_FOLD) + body(table, axes, code, results)
+    return [*words, made] + (fold or NO_FOLD) + body(table, axes, code, results)
 
 
 def body(

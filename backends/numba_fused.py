@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from .defaults.fused import FusedDefaults
 from .expression import Expression, Step
 from .expression_plan import lower
 from .numba_elementwise import BINARY, TASKS, UNARY, compiled, make, movable
+from .numba_generate import able, generate
 from .tier1 import Buffer, Shape
 
 PLANS = 4096  # remembered plans
@@ -49,7 +51,10 @@ def plan_expression(
     e: Expression, shape: Shape, shapes: tuple[Shape, ...]
 ) -> tuple[Any, int, int, int] | None:
     """The plan, its blocks, how many are one thread's turn, and the work in single functions."""
-    words = lower(e, shape, shapes, row, around=NEVER)
+    if e.generated:
+        words = lower(e, shape, shapes, lambda *_: 0, around=NEVER, generate=generate)
+    else:
+        words = lower(e, shape, shapes, row, around=NEVER)
     if words is None:
         return None
     size, n, _, block, chunk = words[:5]
@@ -60,6 +65,9 @@ def plan_expression(
 
 class NumbaFused(FusedDefaults):
     few: int  # the most elements that one thread computes faster than several
+
+    def generated(self, expression: Expression) -> Expression:
+        return replace(expression, generated=able(expression))
 
     def fused(
         self,

@@ -26,6 +26,7 @@ import numba
 from etude.backends import numba_memory
 from etude.backends.numba_plans import copy_plan, reduction_plan
 from etude.kernels import scalar, scalar_integer
+from etude.kernels.cache import remove_old
 from etude.kernels.numba_cpu import toolchain
 
 B: Any = etude.backends.get("numba")
@@ -161,7 +162,7 @@ def test_folders_of_old_sources_go(tmp_path: Path) -> None:
         (tmp_path / name / "inner" / "code.nbi").write_text("")
         when = tmp_path.stat().st_mtime - age * 86400
         os.utime(tmp_path / name, (when, when))
-    toolchain._remove_old(tmp_path, "exp")
+    remove_old(tmp_path, "numba-exp-*")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["numba-exp-new", "numba-log-old"]
 
 

@@ -11,6 +11,14 @@ from .layout import LayoutDefaults
 
 
 class FusedDefaults(LayoutDefaults):
+    def generated(self, expression: Expression) -> Expression:
+        """The expression as `fused` is to be given it for code made for it, if there can be any.
+
+        Results are the same to the bit. Raises ImportError, with the reason, where this backend
+        makes code and the machine lacks what it takes. As it is: the expression as it came.
+        """
+        return expression
+
     def fused(
         self,
         expression: Expression,

@@ -20,6 +20,7 @@ from ..guard import came
 from ..tensor import Tensor
 from .discover import Found, discover
 from .entry import Entry
+from .generate import generate as generate_code
 from .passes import PASSES, stages
 from .recording import record_call
 from .signature import opaque, signature
@@ -41,9 +42,15 @@ class Compiled:
     """What `etude.compile` returns. Calling it does what calling `fn` would."""
 
     def __init__(
-        self, fn: Callable[..., Any], state: list[Any], passes: list[str] | None, budget: int | None
+        self,
+        fn: Callable[..., Any],
+        state: list[Any],
+        passes: list[str] | None,
+        budget: int | None,
+        generate: bool,
     ) -> None:
         self.fn, self.state, self.passes, self.budget = fn, state, passes, budget
+        self.generate = generate
         self.entries: list[Entry] = []
         self.hits = self.misses = 0
         self.warm: list[Any] = []  # optimizers that had their first step
@@ -101,6 +108,8 @@ class Compiled:
             return None
         programs = [("recorded", recording.program)]
         programs += stages(recording.program, backend, self.passes, self.budget)
+        if self.generate:
+            programs.append(("generate", generate_code(programs[-1][1], backend)))
         entry = Entry(key, found, backend, recording, programs)
         self.entries = [entry, *self.entries][:CAPACITY]
         return entry
@@ -177,6 +186,7 @@ def compile(
     state: Any = None,
     passes: Iterable[str] | None = None,
     budget: int | None = None,
+    generate: bool = False,
 ) -> Any:
     """Record `fn` at its first call, and replay the recording at later ones.
 
@@ -187,10 +197,16 @@ def compile(
     passes: names from `etude.framework.compile.passes.PASSES`; None for all. Those that reorder
         nothing (`EXACT`) give results equal to the bit to eager ones.
     budget: bytes of memory for which values are recomputed rather than kept.
+    generate: whether chains of elementwise functions run as loops that the backend generates and
+        compiles, C by the C compiler ($CC, cc, gcc or clang), Numba by LLVM; the code is kept on
+        disk. Otherwise an interpreter walks over them, which needs no compiler, starts at once and
+        gives the same bits. Chains that call the C library (sin, pow, float64's exp) stay with it,
+        and so does all on backends that have no such code (python, numpy, cuda).
 
     Another shape, dtype, mode, backend, plain argument or captured number records again. Results
     keep no graph. Raises, with the line, for what a recording cannot hold: reading a value,
-    branching on one, a bool mask as index. Also a decorator, `@compile` or `@compile(state=opt)`.
+    branching on one, a bool mask as index; and ImportError if there is no C compiler to `generate`
+    with. Also a decorator, `@compile` or `@compile(state=opt)`.
 
     >>> import etude
     >>> @etude.compile
@@ -202,7 +218,7 @@ def compile(
     CacheInfo(hits=1, misses=1, size=1, capacity=16)
     """
     if fn is None:
-        return lambda f: compile(f, state=state, passes=passes, budget=budget)
+        return lambda f: compile(f, state=state, passes=passes, budget=budget, generate=generate)
     if isinstance(fn, Compiled):
         fn = fn.fn
     if not callable(fn):
@@ -224,7 +240,7 @@ def compile(
                 f"expected names of passes, got {name!r}; choose from {', '.join(PASSES)}",
             )
     several = state if isinstance(state, (list, tuple)) else [] if state is None else [state]
-    return Compiled(fn, list(several), chosen, budget)
+    return Compiled(fn, list(several), chosen, budget, generate)
 
 
 _LATER = (isgeneratorfunction, iscoroutinefunction, isasyncgenfunction)

@@ -10,12 +10,15 @@ from etude.backends.base import Instruction, Value
 
 from ..graph.lives import eager_peak, peak
 from ..graph.program import Program, declared, nbytes
+from . import generate
 from .passes import PASSES
 from .passes.rewrite import Merged
 from .wording import Namer, line, namer
 
 SHOWN, LISTED = 6, 60  # changes of a pass, lines of a program
 WIDTH = 120
+DOES = {name: p.does for name, p in PASSES.items()}
+DOES |= {"recorded": "what the function called", "generate": generate.DOES}
 
 HOW_TO_READ = """\
 A program is the list of calls that one run of the function makes. %7: float32[64, 10] is a value
@@ -59,8 +62,7 @@ def _table(programs: list[tuple[str, Program]]) -> str:
         costs = f"{'-':>5}{'':27}"
         if program is not before:
             costs = _costs(program, peak(program), unit)
-        does = PASSES[name].does if name in PASSES else "what the function called"
-        rows.append(f"{name + star:<15}{costs}  {does}")
+        rows.append(f"{name + star:<15}{costs}  {DOES[name]}")
         before = program
     rows += [
         "",
@@ -96,7 +98,7 @@ def _listing(title: str, program: Program) -> str:
 
 def _chapter(name: str, before: Program, after: Program) -> str:
     """What one pass changed, as lines that went (-) and came (+)."""
-    title = f"== {name}: {PASSES[name].does} =="
+    title = f"== {name}: {DOES[name]} =="
     if after.plan is not before.plan:
         return "\n".join([title, *_planned(before, after)])
     changes = list(_changes(before, after))

@@ -109,4 +109,4 @@ def _fused(i: Instruction, name: Namer) -> str:
                 parts.append(call)
     if len(parts) > MOST:
         parts = [*parts[:MOST], f"... {len(parts) - MOST} more"]
-    return f"one call: {'; '.join(parts)}" if len(parts) > 1 else f"one call: {parts[0]}"
+    return f"one {'generated ' * e.generated}call: {'; '.join(parts)}"

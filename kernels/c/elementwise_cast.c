@@ -16,22 +16,7 @@
         }                                             \
     }
 
-/* Floats beyond the range, and nan, become the lowest integer, as x86's instruction makes them. */
-#define WITHIN(To, low) (x >= low && x < -low ? (To)x : (To)low)
-#define LOW_32 -2147483648.0
-#define LOW_64 -9223372036854775808.0
-
-#define CASTS_FROM(name, From, to_i32, to_i64)      \
-    CAST_ROW(name##_f32, From, float, (float)x)     \
-    CAST_ROW(name##_f64, From, double, (double)x)   \
-    CAST_ROW(name##_i32, From, int32_t, to_i32)     \
-    CAST_ROW(name##_i64, From, int64_t, to_i64)     \
-    CAST_ROW(name##_bool, From, uint8_t, x != 0)
-CASTS_FROM(f32, float, WITHIN(int32_t, (float)LOW_32), WITHIN(int64_t, (float)LOW_64))
-CASTS_FROM(f64, double, WITHIN(int32_t, LOW_32), WITHIN(int64_t, LOW_64))
-CASTS_FROM(i32, int32_t, x, x)
-CASTS_FROM(i64, int64_t, (int32_t)x, x)
-CASTS_FROM(bool, uint8_t, x, x)
+CASTS(CAST_ROW)
 
 #define ROWS_FROM(name) name##_f32, name##_f64, name##_i32, name##_i64, name##_bool
 Row *const CASTS[TYPES * TYPES] = {ROWS_FROM(f32), ROWS_FROM(f64), ROWS_FROM(i32), ROWS_FROM(i64),

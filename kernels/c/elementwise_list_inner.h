@@ -112,3 +112,21 @@
     X(remainder, WHOLE(remainder)(a, b))             \
     X(fmod, WHOLE(fmod)(a, b))                       \
     X(pow, WHOLE(pow)(a, b))
+
+/* Conversions: name, from, to, of a number x. Floats beyond the range, and nan, become the lowest
+ * integer, as x86's instruction makes them. */
+#define WITHIN(To, low) (x >= low && x < -low ? (To)x : (To)low)
+#define LOW_32 -2147483648.0
+#define LOW_64 -9223372036854775808.0
+#define CASTS_FROM(X, name, From, to_i32, to_i64) \
+    X(name##_f32, From, float, (float)x)          \
+    X(name##_f64, From, double, (double)x)        \
+    X(name##_i32, From, int32_t, to_i32)          \
+    X(name##_i64, From, int64_t, to_i64)          \
+    X(name##_bool, From, uint8_t, x != 0)
+#define CASTS(X)                                                                              \
+    CASTS_FROM(X, f32, float, WITHIN(int32_t, (float)LOW_32), WITHIN(int64_t, (float)LOW_64)) \
+    CASTS_FROM(X, f64, double, WITHIN(int32_t, LOW_32), WITHIN(int64_t, LOW_64))              \
+    CASTS_FROM(X, i32, int32_t, x, x)                                                         \
+    CASTS_FROM(X, i64, int64_t, (int32_t)x, x)                                                \
+    CASTS_FROM(X, bool, uint8_t, x, x)

@@ -24,12 +24,6 @@ INLINE void store_part(float *p, vf x, int64_t left) {
     else memcpy(p, &x, (size_t)left * 4);
 }
 
-INLINE vf limited_log(vf x) { return max_f(splat_f(-100.0f), log_f(x)); }
-
-INLINE vf cross_entropy_f(vf x, vf t) {
-    return -(t * limited_log(x) + (1.0f - t) * limited_log(1.0f - x));
-}
-
 #define UNARY_ROW(name, T, expression)                \
     void unary_##name ROW_ARGUMENTS {                 \
         T *out = out_;                                \

@@ -108,6 +108,7 @@ void chain_block(const Chain *z, Place *place, int64_t p, int64_t count, char *f
         if (r.way == DIRECT) at[r.slot] = (char *)z->out[k] + p * r.size;
         if (r.way == FOLDED) at[r.slot] = folded;
     }
+    if (h->made) ((Made *)h->made)(at, count);
     for (const Instruction *i = z->code, *end = i + h->steps; i < end; i++)
         ((Row *)i->row)(at[i->to], at[i->a], at[i->b], at[i->c], i->alone ? 1 : count,
                         (int)i->steps);

@@ -14,8 +14,12 @@ typedef struct {
     int64_t size, n, axes;     /* positions, of them in a row; axes outside of rows */
     int64_t block, chunk;      /* positions at once (a part of a row, or rows); a thread's share */
     int64_t inputs, steps, results, constants, registers, register_bytes, slots;
+    int64_t made;              /* the address of generated code; 0: the steps are interpreted */
     int64_t op, type, a, r, b; /* the reduction of (a, r, b) over r; op -1 where there is none */
 } Header;
+
+/* All of a chain for `count` positions; `at`: the table of addresses. backends/c_generate.py */
+typedef void Made(char *const *at, int64_t count);
 
 /* Where an input stands for a block of positions that begins at p. */
 enum {

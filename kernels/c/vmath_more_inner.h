@@ -82,3 +82,10 @@ INLINE vf gelu_slope_f(vf x) {
     vf z = ROOT_HALF * x;
     return 0.5f * erfc_f(-z) + x * (bell_f(abs_f(z)) * 0.3989422804014327f);
 }
+
+INLINE vf limited_log(vf x) { return max_f(splat_f(-100.0f), log_f(x)); }
+
+/* -(t log x + (1 - t) log(1 - x)), with logarithms of at least -100. */
+INLINE vf cross_entropy_f(vf x, vf t) {
+    return -(t * limited_log(x) + (1.0f - t) * limited_log(1.0f - x));
+}

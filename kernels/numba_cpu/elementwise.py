@@ -160,11 +160,17 @@ def to_int64(x):
     return np.int64(x) if inside else np.int64(-9223372036854775808)
 
 
-def cast(dtype: str, result: str) -> int:
-    """Compile or load the conversion; the address for launch.unary."""
+def conversion(dtype: str, result: str) -> tuple[Any, Any]:
+    """f and the type to compute it in, for a conversion."""
     f, F = identity, FLOATS.get(dtype, np.int64)
     if result == "bool":
         f = nonzero
     elif dtype in FLOATS and result not in FLOATS:
         f = to_int32 if result == "int32" else to_int64
+    return f, F
+
+
+def cast(dtype: str, result: str) -> int:
+    """Compile or load the conversion; the address for launch.unary."""
+    f, F = conversion(dtype, result)
     return task(unary_task, f"cast_{dtype}_{result}", result, dtype, f=f, F=F)

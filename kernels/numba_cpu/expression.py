@@ -20,11 +20,12 @@ import numpy as np
 from .launch import BOTH, NUMBER_LEFT, NUMBER_RIGHT, address, call, put, take, take_turns, task
 from .toolchain import device, kernel, wide
 
-SIZE, N, AXES, BLOCK, _, INPUTS, STEPS, RESULTS, CONSTANTS, REGISTERS, ROOM, SLOTS = range(12)
-HEADER = 17  # words, the last five of reductions, which are not done here
+SIZE, N, AXES, BLOCK, _, INPUTS, STEPS, RESULTS, CONSTANTS, REGISTERS, ROOM, SLOTS, MADE = range(13)
+HEADER = 18  # words, the last five of reductions, which are not done here
 INPUT, INSTRUCTION, RESULT = 4, 7, 3  # words of each
 SINGLE, IN_ROW, TILED = 1, 2, 3
 DIRECT, SPREAD = 0, 3
+ZEROS = 128  # for generated code, which must not know them
 
 
 # the patterns of tasks ----------------------------------------------------------------------------
@@ -134,6 +135,7 @@ def _units(plan, movers, buffers, begin, end):
     """Blocks begin ... end - 1: of rows that are as long as one, else of all positions."""
     results, first_register = plan[RESULTS], plan[INPUTS] + plan[CONSTANTS]
     at, shape = np.empty(plan[SLOTS], np.int64), np.ones(5, np.int64)
+    zeros = np.zeros(ZEROS, np.int64)
     registers = np.empty(plan[REGISTERS] * plan[ROOM] + 64, np.uint8)
     base = (address(registers) + 63) // 64 * 64
     for k in range(plan[REGISTERS]):
@@ -148,11 +150,13 @@ def _units(plan, movers, buffers, begin, end):
         p, count = unit // pieces * line + start, min(plan[BLOCK], line - start)
         _inputs(plan, movers, buffers[results:], at, p, count)
         _results(plan, movers, buffers, at, p, count, False)
+        if plan[MADE]:
+            call(plan[MADE], address(at), address(zeros), 0, 0, 0, 0, count)
         for k in range(plan[STEPS]):
             _instruction(plan, code + INSTRUCTION * k, at, count, shape)
         _results(plan, movers, buffers, at, p, count, True)
     # What is only an address to the calls above must live until here.
-    return at[0] + shape[0] + registers[0]
+    return at[0] + shape[0] + registers[0] + zeros[0]
 
 
 @device

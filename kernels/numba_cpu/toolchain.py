@@ -26,7 +26,6 @@ a digest of the file and of all files that it imports, and a new source is a new
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import threading
 import time
@@ -45,6 +44,8 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
+from ..cache import bases, writable
+
 __all__ = [
     "CONTRACT",
     "REASSOCIATE",
@@ -62,7 +63,7 @@ __all__ = [
 CONTRACT = {"contract"}
 REASSOCIATE = {"contract", "reassoc", "nsz"}  # sums in any order, the same in each run; nan stays
 HERE = Path(__file__).parent
-UNUSED_DAYS = 30  # after which a folder of the cache is taken for that of an old source
+GENERATED = "chain_"  # how the names of generated files begin
 
 
 # where machine code is kept -----------------------------------------------------------------------
@@ -89,40 +90,17 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def _bases() -> list[Path]:
-    """Where the cache may lie: as the user says, in the package, or among the user's caches."""
-    if config.CACHE_DIR:
-        return [Path(config.CACHE_DIR)]
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return [HERE / "__pycache__", Path(home) / "etude"]
-
-
-def _remove_old(base: Path, stem: str) -> None:
-    """Delete folders of former sources of a kernel file that nothing used for long."""
-    limit = time.time() - UNUSED_DAYS * 86400
-    for folder in base.glob(f"numba-{stem}-*"):
-        if folder.stat().st_mtime < limit:
-            for file in sorted(folder.rglob("*"), reverse=True):
-                file.rmdir() if file.is_dir() else file.unlink()
-            folder.rmdir()
-
-
 @cache
 def folder(path: Path) -> str | None:
-    """Where the code of a kernel file's functions is kept; None if nothing can be written."""
-    for base in _bases():
-        place = base / f"numba-{path.stem}-{_digest(path)}"
-        try:
-            new = not place.exists()
-            place.mkdir(parents=True, exist_ok=True)
-            os.utime(place)
-            if new:
-                _remove_old(base, path.stem)
-            if os.access(place, os.W_OK):
-                return str(place)
-        except OSError:
-            continue
-    return None
+    """Where the code of a kernel file's functions is kept; None if nothing can be written.
+
+    That of a generated file (generated.py) is kept beside it, if there is a file.
+    """
+    if path.name.startswith(GENERATED):
+        return str(path.parent) if path.is_file() else None
+    places = [Path(config.CACHE_DIR)] if config.CACHE_DIR else bases(HERE)
+    place = writable([base / f"numba-{path.stem}-{_digest(path)}" for base in places])
+    return None if place is None else str(place)
 
 
 # how kernels are compiled -------------------------------------------------------------------------
