@@ -22,6 +22,7 @@ from .defaults.sampling import SamplingDefaults, words_per_number
 from .defaults.sequence import SequenceDefaults
 from .defaults.softmax import SoftmaxDefaults
 from .expression import Constant, Expression, Register, Step
+from .lanes import able, batches, in_lanes, made
 from .program import (
     IN_PLACE,
     RANDOM,
@@ -57,6 +58,10 @@ __all__ = [
     "Step",
     "Tier1",
     "Value",
+    "able",
+    "batches",
+    "in_lanes",
+    "made",
     "place",
     "row_major",
     "window_count",

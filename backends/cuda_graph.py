@@ -63,6 +63,7 @@ class Static:
     program: Loadable
     plan: Plan
     begin: int  # of the results
+    lanes: frozenset[Value] = frozenset()
 
     @property
     def reads(self) -> list[Value]:

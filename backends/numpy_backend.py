@@ -22,8 +22,10 @@ from .numpy_optim import NumpyOptim
 from .numpy_pool import NumpyPool
 from .numpy_random import NumpyRandom
 from .numpy_recurrent import NumpyRecurrent
+from .numpy_replay import load
 from .numpy_softmax import NumpySoftmax
 from .numpy_windows import in_planes, inside, pad_planes, slices, stored
+from .program import Loadable, Runner
 from .tier1 import Buffer, Number, Pairs, Shape, window_count
 
 REDUCE: dict[str, Any] = {
@@ -83,6 +85,9 @@ class NumpyBackend(
 
     def arena(self, size: int) -> Any:
         return room((max(size, LARGE),), np.int8)
+
+    def load(self, program: Loadable) -> Runner:
+        return load(self, program)
 
     def in_arena(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Buffer:
         return np.ndarray(shape, dtype, arena, offset)

@@ -73,6 +73,33 @@ def adam(
     np.subtract(p, np.multiply(t, rate, out=t), out=p)
 
 
+def step_sgd(p: Any, g: Any, v: Any, *numbers: Any) -> None:
+    """`sgd_step`."""
+    for part in blocks(p, g, v):
+        sgd(part, *numbers)
+
+
+def step_adam(
+    p: Any,
+    g: Any,
+    m: Any,
+    v: Any,
+    step: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """`adam_step`."""
+    shrink = 1.0 - lr * weight_decay if decoupled else 1.0
+    decay = 0.0 if decoupled else weight_decay
+    root, rate = sqrt(1.0 - beta2**step), lr / (1.0 - beta1**step)
+    for part in blocks(p, g, m, v):
+        adam(part, beta1, beta2, eps, shrink, decay, root, rate)
+
+
 class NumpyOptim(OptimDefaults):
     """Overrides of the commonest steps."""
 
@@ -88,8 +115,7 @@ class NumpyOptim(OptimDefaults):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        for part in blocks(p, g, v):
-            sgd(part, lr, momentum, dampening, weight_decay, nesterov)
+        step_sgd(p, g, v, lr, momentum, dampening, weight_decay, nesterov)
 
     @quietly
     def sgd_steps(
@@ -104,8 +130,7 @@ class NumpyOptim(OptimDefaults):
         nesterov: bool,
     ) -> None:
         for p, g, v in zip(ps, gs, vs, strict=True):
-            for part in blocks(p, g, v):
-                sgd(part, lr, momentum, dampening, weight_decay, nesterov)
+            step_sgd(p, g, v, lr, momentum, dampening, weight_decay, nesterov)
 
     @quietly
     def adam_step(
@@ -122,8 +147,4 @@ class NumpyOptim(OptimDefaults):
         weight_decay: float,
         decoupled: bool,
     ) -> None:
-        shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-        decay = 0.0 if decoupled else weight_decay
-        root, rate = sqrt(1.0 - beta2**step), lr / (1.0 - beta1**step)
-        for part in blocks(p, g, m, v):
-            adam(part, beta1, beta2, eps, shrink, decay, root, rate)
+        step_adam(p, g, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)

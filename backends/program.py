@@ -142,7 +142,8 @@ class Loadable(Protocol):
 
     A run is given a buffer for each of `reads`, state first, and gives back one for each of
     `returns`: memory of its own, or that of a buffer that was read. State that an instruction
-    changes in place is changed where it lies. What runs it may have a method `timed` besides, which
+    changes in place is changed where it lies. `lanes` are values that may lie otherwise in memory,
+    see lanes.py. What runs it may have a method `timed` besides, which
     gives results and [(instruction, begin, end), ...] in nanoseconds, for a profile.
     """
 
@@ -157,6 +158,9 @@ class Loadable(Protocol):
 
     @property
     def plan(self) -> Plan | None: ...
+
+    @property
+    def lanes(self) -> frozenset[Value]: ...
 
     def steps(self) -> Iterator[tuple[Instruction, list[Value]]]:
         """Each instruction with the values that nothing reads after it."""

@@ -30,7 +30,9 @@ class Layout:
         self.memory: list[tuple[int, Value]] = []
         self.none, self.key = self.number(None), self.number(None)
         self.of = {v: self.new() for v in (*program.reads, *program.constants)}
-        self.calls = [self.call(instruction, ends) for instruction, ends in program.steps()]
+        self.calls: list[Call] = []
+        for instruction, ends in program.steps():
+            self.calls.append(self.call(instruction, ends))
 
     def new(self) -> int:
         """The next place."""
@@ -41,6 +43,10 @@ class Layout:
         """A place for what is the same at each run."""
         self.numbers.append((self.new(), value))
         return self.size - 1
+
+    def shape(self, v: Value) -> Any:
+        """The shape in which memory for a value is laid out."""
+        return v.shape
 
     def place(self, argument: Any) -> Any:
         """The place, or list of places, where an argument will be found."""
@@ -99,45 +105,61 @@ class Layout:
         if plan is not None:
             arena = self.backend.arena(plan.size) if arena is None else arena
             for at, v in self.memory:
-                env[at] = self.backend.in_arena(arena, plan.offsets[v], v.shape, v.dtype)
+                env[at] = self.backend.in_arena(arena, plan.offsets[v], self.shape(v), v.dtype)
         return env
 
 
-def replay(backend: Any, program: Loadable) -> Runner:
-    """Prepare the loop for a program. Runs of it in several threads have memory of their own."""
-    layout = Layout(backend, program)
-    changed = {v for i, _ in program.steps() if not i.outputs for v in i.inputs}
-    kept = {v: backend.from_host(*c) for v, c in program.constants.items() if v not in changed}
-    renewed = [(layout.of[v], c) for v, c in program.constants.items() if v in changed]
-    offsets = dict(layout.numbers)
-    counters = [(at, offsets[at]) for at in layout.counters]
-    reads = [layout.of[v] for v in program.reads]
-    returns = [layout.of[v] for v in program.returns]
-    transient = {*reads, *returns} - {layout.of[v] for v in kept}
-    idle: list[list[Any]] = []
+class Replay:
+    """The loop for a program. Runs of it in several threads have memory of their own."""
 
-    def run(given: list[Buffer], key: int, counter: int) -> list[Buffer]:
-        env = idle.pop() if idle else layout.fresh(kept)
+    def __init__(self, backend: Any, program: Loadable, layout: Layout) -> None:
+        self.backend, self.layout = backend, layout
+        changed = {v for i, _ in program.steps() if not i.outputs for v in i.inputs}
+        constants = program.constants.items()
+        self.kept = {v: backend.from_host(*c) for v, c in constants if v not in changed}
+        self.renewed = [(layout.of[v], c) for v, c in constants if v in changed]
+        offsets = dict(layout.numbers)
+        self.counters = [(at, offsets[at]) for at in layout.counters]
+        self.reads = [layout.of[v] for v in program.reads]
+        self.returns = [layout.of[v] for v in program.returns]
+        self.transient = {*self.reads, *self.returns} - {layout.of[v] for v in self.kept}
+        self.idle: list[list[Any]] = []
+
+    def __call__(self, given: list[Buffer], key: int, counter: int) -> list[Buffer]:
+        env = self.begin(given, key, counter)
+        make(self.layout.calls, env)
+        return self.end(env)
+
+    def begin(self, given: list[Buffer], key: int, counter: int) -> list[Any]:
+        """A list for a run, with what is given in its places."""
+        layout = self.layout
+        env = self.idle.pop() if self.idle else layout.fresh(self.kept)
         env[layout.key] = key
-        for at, offset in counters:
+        for at, offset in self.counters:
             env[at] = counter + offset
         for at, knob in layout.knobs:
             env[at] = knob.read()
-        for at, constant in renewed:
-            env[at] = backend.from_host(*constant)
-        for at, buffer in zip(reads, given, strict=True):
+        for at, constant in self.renewed:
+            env[at] = self.backend.from_host(*constant)
+        for at, buffer in zip(self.reads, given, strict=True):
             env[at] = buffer
-        _make(layout.calls, env)
-        results = [env[at] for at in returns]
-        for at in transient:
+        return env
+
+    def end(self, env: list[Any]) -> list[Buffer]:
+        """What a run returns; its list is for the next."""
+        results = [env[at] for at in self.returns]
+        for at in self.transient:
             env[at] = None
-        idle.append(env)
+        self.idle.append(env)
         return results
 
-    return run
+
+def replay(backend: Any, program: Loadable) -> Runner:
+    """Prepare the loop for a program."""
+    return Replay(backend, program, Layout(backend, program))
 
 
-def _make(calls: list[Call], env: list[Any]) -> None:
+def make(calls: list[Call], env: list[Any]) -> None:
     """Make the calls, and drop what is not read again."""
     for function, places, results, ends in calls:
         found = function(*[env[p] if type(p) is int else [env[q] for q in p] for p in places])

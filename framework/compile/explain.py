@@ -101,6 +101,8 @@ def _chapter(name: str, before: Program, after: Program) -> str:
     title = f"== {name}: {DOES[name]} =="
     if after.plan is not before.plan:
         return "\n".join([title, *_planned(before, after)])
+    if after.lanes is not before.lanes:
+        return "\n".join([title, *_laid(after)])
     changes = list(_changes(before, after))
     shown = ["\n".join(c) for c in changes[:SHOWN]]
     if len(changes) > SHOWN:
@@ -145,6 +147,13 @@ def _lines(sign: str, instructions: list[Instruction], name: Namer) -> list[str]
     shown = [f"  {sign} {line(i, name)}" for i in instructions[:SHOWN]]
     more = len(instructions) - SHOWN
     return [*shown, f"  {sign} ... {more} more"] if more > 0 else shown
+
+
+def _laid(after: Program) -> list[str]:
+    """The values that lie in lanes."""
+    made = [repr(v) for i in after.instructions for v in i.outputs if v in after.lanes]
+    more = ", ..." if len(made) > 2 * SHOWN else ""
+    return [f"  side by side: {', '.join(made[: 2 * SHOWN])}{more}"]
 
 
 def _planned(before: Program, after: Program) -> list[str]:

@@ -108,6 +108,7 @@ class Program:
     random_blocks: int = 0  # how far one run moves the random generator
     structure: Any = None  # rebuilds what the function returned from the list of outputs
     plan: Plan | None = None  # where values lie that live only inside a run
+    lanes: frozenset[Value] = frozenset()  # batches that may lie side by side in memory
 
     def __str__(self) -> str:
         lines = [f"inputs   {', '.join(map(declared, self.inputs))}"]

@@ -21,6 +21,7 @@ from .early import early
 from .epilogue import epilogue, scales
 from .fold import fold
 from .fuse import fuse, reductions
+from .lanes import lanes
 from .memory import plan
 from .norms import norms
 from .optimizer import optimizer
@@ -55,6 +56,7 @@ PASSES = {
     "optimizer": Pass(optimizer, False, "move all parameters in one call"),
     "early": Pass(early, False, "let weights step while their gradient is in the cache"),
     "recompute": Pass(recompute, False, "make values again rather than keep them"),
+    "lanes": Pass(lanes, True, "let NumPy lay the examples of a batch side by side"),
     "memory": Pass(plan, False, "give each value its place in memory"),
 }
 EXACT = tuple(name for name, p in PASSES.items() if not p.reorders)
