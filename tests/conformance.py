@@ -9,12 +9,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from case import FLOATS, TOLERANCE, Case, Draw, map_draws
+from case import FLOATS, Case, Draw, map_draws
 from contract import watched
+from running import (
+    all_close,
+    call,
+    close,
+    computed,
+    need_torch,
+    outputs,
+    reference,
+    run,
+    run_torch,
+    tensors,
+    torch_function,
+    torch_inputs,
+    torch_module,
+    values,
+    wide,
+)
 from simulated import is_first, is_simulated, unwatched
 
 import etude
-from etude import functional as F
 
 SPECIAL = [
     0.0,
@@ -33,124 +49,6 @@ SPECIAL = [
     700.0,
 ]
 SHAPES = [(), (0,), (1,), (7,), (3, 0, 2), (1, 1), (17, 3), (2, 3, 5)]
-
-
-# running a case -----------------------------------------------------------------------------------
-def tensors(case: Case, arrays: Any, backend: str, grad: bool = False) -> Any:
-    """The arrays among the inputs as tensors; with `grad`, differentiable ones require it."""
-    wants = iter([draw.differentiable() for draw in case.draws()])
-
-    def make(x: np.ndarray) -> Any:
-        needs = next(wants) and grad and x.dtype.kind == "f"
-        return etude.tensor(x, backend=backend, requires_grad=needs)
-
-    return map_draws(make, arrays, np.ndarray)
-
-
-def call(case: Case, inputs: Any) -> Any:
-    """The result of the case's function, on the backend of its inputs."""
-    function = case.function or getattr(F, case.subject)
-    return function(*inputs, **case.kwargs)
-
-
-def outputs(result: Any) -> list[Any]:
-    """The tensors of a result, which may be one or several."""
-    return list(result) if isinstance(result, (tuple, list)) else [result]
-
-
-def run(case: Case, arrays: Any, backend: str) -> list[Any]:
-    with etude.use_backend(backend):
-        return outputs(call(case, tensors(case, arrays, backend)))
-
-
-def wide(arrays: Any) -> Any:
-    """Float arrays as float64: what oracles compute in."""
-    return map_draws(
-        lambda x: x.astype(np.float64) if x.dtype.kind == "f" else x, arrays, np.ndarray
-    )
-
-
-@cache
-def torch_module() -> Any:
-    try:
-        import torch
-    except ImportError:
-        return None
-    return torch
-
-
-def torch_function(case: Case) -> Any:
-    """The function that the case is compared with in torch, or None."""
-    torch = torch_module()
-    if callable(case.torch) or case.torch is None:
-        return case.torch
-    if case.torch == "same" and case.function is not None:
-        return case.function
-    name = case.subject if case.torch == "same" else case.torch
-    for place in (torch.nn.functional, torch, torch.Tensor):
-        if hasattr(place, name):
-            return getattr(place, name)
-    raise LookupError(f"torch has no {name}; give the case torch=None")
-
-
-def torch_inputs(case: Case, arrays: Any, grad: bool = False) -> Any:
-    torch = torch_module()
-    wants = iter([draw.differentiable() for draw in case.draws()])
-
-    def make(x: np.ndarray) -> Any:
-        return torch.tensor(x).requires_grad_(next(wants) and grad and x.dtype.kind == "f")
-
-    return map_draws(make, arrays, np.ndarray)
-
-
-def run_torch(case: Case, arrays: Any) -> list[Any] | None:
-    """torch's outputs, or None where the case or the machine has no torch."""
-    if torch_module() is None or case.torch is None:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return outputs(torch_function(case)(*torch_inputs(case, arrays), **case.kwargs))
-
-
-def reference(case: Case, arrays: Any) -> list[np.ndarray]:
-    """The values in float64: the oracle's, or torch's where there is no oracle."""
-    if case.oracle is not None:
-        function = case.function if case.oracle == "same" else case.oracle
-        assert callable(function)
-        with np.errstate(all="ignore"):
-            return [np.asarray(y) for y in outputs(function(*wide(arrays), **case.kwargs))]
-    found = run_torch(case, wide(arrays))
-    if found is None:
-        pytest.skip("the oracle of this case is torch, which is not installed")
-    return [y.numpy() for y in found]
-
-
-def values(y: Any) -> np.ndarray:
-    """A tensor of any backend as an array, whether it is in a graph or not; arrays as they are."""
-    return np.asarray(y.detach().cpu().numpy() if isinstance(y, etude.Tensor) else y)
-
-
-# comparing ----------------------------------------------------------------------------------------
-def close(got: Any, expected: Any, case: Case, dtype: str | None = None) -> None:
-    """Compare a tensor with an array by the table's tolerance for the dtype."""
-    found = values(got)
-    assert found.shape == np.shape(expected), f"shape {found.shape}, expected {np.shape(expected)}"
-    rtol, atol = TOLERANCE[dtype or str(found.dtype)]
-    if found.dtype.kind == "f":  # float32 cannot hold all that the reference holds
-        with np.errstate(all="ignore"):
-            expected = np.asarray(expected).astype(found.dtype)
-    np.testing.assert_allclose(found, expected, rtol * case.loose, atol * case.loose)
-
-
-def all_close(got: list[Any], expected: list[Any], case: Case, dtype: str | None = None) -> None:
-    assert len(got) == len(expected)
-    for y, r in zip(got, expected):
-        close(y, r, case, dtype)
-
-
-def need_torch() -> None:
-    if torch_module() is None:
-        pytest.skip("torch is not installed")
 
 
 # the checks ---------------------------------------------------------------------------------------
@@ -214,9 +112,8 @@ def torch_values(case: Case, dtype: str) -> list[Any]:
     return found
 
 
-@cache
 def python_values(case: Case, dtype: str) -> list[Any]:
-    return run(case, case.arrays(dtype), "python")
+    return computed(case, dtype, "python")
 
 
 @check(lambda case: True)
@@ -248,7 +145,7 @@ def values_and_dtypes_agree_with_torch(case: Case, backend: str) -> None:
     need_torch()
     for dtype in case.dtypes:
         expected = torch_values(case, dtype)
-        got = run(case, case.arrays(dtype), backend)
+        got = computed(case, dtype, backend)
         if case.result is None:
             assert [str(y.dtype) for y in got] == [str(y.dtype)[6:] for y in expected]
         all_close(got, [y.numpy() for y in expected], case)
@@ -257,7 +154,7 @@ def values_and_dtypes_agree_with_torch(case: Case, backend: str) -> None:
 @check(lambda case: True)
 def values_agree_with_the_python_backend(case: Case, backend: str) -> None:
     for dtype in case.dtypes:
-        got, expected = run(case, case.arrays(dtype), backend), python_values(case, dtype)
+        got, expected = computed(case, dtype, backend), python_values(case, dtype)
         assert [y.dtype for y in got] == [y.dtype for y in expected]
         all_close(got, [y.numpy() for y in expected], case)
 
@@ -265,7 +162,7 @@ def values_agree_with_the_python_backend(case: Case, backend: str) -> None:
 @check(lambda case: case.random)
 def random_numbers_equal_the_python_backend_to_the_bit(case: Case, backend: str) -> None:
     for dtype in case.dtypes:
-        got, expected = run(case, case.arrays(dtype), backend), python_values(case, dtype)
+        got, expected = computed(case, dtype, backend), python_values(case, dtype)
         assert [y.tolist() for y in got] == [y.tolist() for y in expected]
 
 
@@ -280,7 +177,7 @@ def strided_arrays_give_the_same(case: Case, backend: str) -> None:
     """Inputs whose NumPy array is reversed, transposed and has gaps: same values, same result."""
     arrays = case.arrays(case.dtypes[0])
     got = run(case, map_draws(with_gaps, arrays, np.ndarray), backend)
-    all_close(got, list(map(values, run(case, arrays, backend))), case)
+    all_close(got, list(map(values, computed(case, case.dtypes[0], backend))), case)
 
 
 def with_gaps(x: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,12 @@ NUMBAS_OWN = ("test_contract.py", "test_numba_backend.py", "test_recurrent_kerne
 UNTRACED = ("test_bench.py", "test_bench_ops.py", "test_bench_page.py", "test_bench_claims.py")
 UNTRACED += ("test_architecture.py",)
 PARTS = 24  # many, so that the workers end together; few, so that each has little to ask
+
+
+# One thread for BLAS and torch, which wait for each other busily where several processes test.
+# NumPy is not imported yet; etude's own threads, which tests are about, are as many as ever.
+for library in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(library, "1")
 
 
 class RootIsADirectory:
@@ -42,12 +49,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Stop the first of the two coverages that pytest-cov starts in each worker of pytest-xdist.
+    """Stop a coverage that pytest-cov starts too much where pytest-xdist runs the tests.
 
-    The second one is saved; `no_cover` pauses the last, and the other would go on tracing.
+    Each worker has two: the second one is saved; `no_cover` pauses the last, and the other would go
+    on tracing. That of the process which deals the tests out sees nothing of etude.
     """
     plugin = session.config.pluginmanager.get_plugin("_cov")
-    if hasattr(session.config, "workerinput") and plugin and plugin.cov_controller:
+    parallel = (
+        hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
+    )
+    if parallel and plugin and plugin.cov_controller:
         plugin.cov_controller.cov.stop()
 
 

@@ -8,23 +8,25 @@ import pytest
 from case import Case
 from cases import CASES
 from conformance import conform, need_torch
+from simulated import is_first
 
 import etude
 
-
-def marks(name: str) -> list[Any]:
-    """Traced for coverage on one backend, for that doubles the time."""
-    return [] if name == "numpy" else [pytest.mark.no_cover]
-
-
 AVAILABLE = etude.backends.available()
-BACKENDS = [pytest.param(name, marks=marks(name)) for name, why in AVAILABLE.items() if why is None]
+BACKENDS = [name for name, why in AVAILABLE.items() if why is None]
 
 
-# The innermost parameter is the backend, so that a worker that has a case's reference values from
-# the Python backend takes them for the other backends too.
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CASES])
+def param(case: Case, backend: str) -> Any:
+    """Traced for coverage once for each function, for that doubles the time."""
+    traced = backend == "numpy" and is_first(case)
+    return pytest.param(
+        case, backend, id=f"{case}-{backend}", marks=[] if traced else [pytest.mark.no_cover]
+    )
+
+
+# All backends of a case in a row, so that a worker that has a case's reference values from the
+# Python backend takes them for the other backends too.
+@pytest.mark.parametrize("case, backend", [param(c, b) for c in CASES for b in BACKENDS])
 def test_case(case: Case, backend: str) -> None:
     conform(case, backend)
 
