@@ -17,8 +17,10 @@ from ..kernels.numba_cpu.conv_micro import prepare
 from ..kernels.numba_cpu.conv_window import SLACK, Window, pack_weights
 from ..kernels.numba_cpu.gemm_micro import MR
 from ..kernels.numba_cpu.toolchain import threads
-from . import numba_conv_lanes, numba_winograd
+from . import numba_conv_ways
 from .defaults.conv import ConvDefaults
+from .defaults.layout import LayoutDefaults
+from .numba_conv_batch import Call
 from .numba_matmul import FLOATS
 from .numba_memory import empty
 from .tier1 import Buffer, Pairs, Shape, window_count
@@ -237,7 +239,7 @@ def two_axes(shape: Shape) -> Shape:
     return shape if len(shape) == 4 else (*shape[:2], 1, shape[2])
 
 
-class NumbaConv(ConvDefaults):
+class NumbaConv(ConvDefaults, LayoutDefaults):
     """Overrides of the convolutions with one or two spatial axes."""
 
     def conv(
@@ -266,14 +268,9 @@ class NumbaConv(ConvDefaults):
             given = (x.reshape(-1), flat, bias, b is not None, depth.sizes, False)
             conv_depthwise.weigh(*workers(), y.reshape(-1), *given, depth.window, room)
             return y if activation is None else self.unary(activation, y, y)
-        planes = two_axes(x.shape)[2:], two_axes(y.shape)[2:], two_axes(w.shape)[2:]
-        if numba_winograd.pays(x, w, y.shape, *geometry, groups) and numba_winograd.convolve(
-            y, x, w, b, padding, rooms, workers()
-        ):
-            return y if activation is None else self.unary(activation, y, y)
-        if groups == 1 and numba_conv_lanes.convolve(
-            y, x, w, b, planes, geometry, rooms, workers()
-        ):
+        shapes = two_axes(x.shape), two_axes(w.shape), two_axes(y.shape)
+        call = Call(self.transpose, rooms, workers())
+        if numba_conv_ways.convolve(y, x, w, b, shapes, geometry, groups, call):
             return y if activation is None else self.unary(activation, y, y)
         plan = forward_plan(two_axes(x.shape), two_axes(w.shape), *geometry, groups, x.itemsize)
         room, packed = rooms(x.dtype, plan.room), empty((plan.packed,), x.dtype)
@@ -310,14 +307,8 @@ class NumbaConv(ConvDefaults):
             given = (g.reshape(-1), flat, flat, False, depth.sizes, True)
             conv_depthwise.weigh(*workers(), gx.reshape(-1), *given, depth.window, room)
             return gx
-        if numba_winograd.pays(g, w, x_shape, *geometry, groups) and numba_winograd.convolve(
-            gx, g, w, None, padding, rooms, workers(), True
-        ):
-            return gx
-        planes = shapes[2][2:], shapes[0][2:], shapes[1][2:]
-        if groups == 1 and numba_conv_lanes.convolve(
-            gx, g, w, None, planes, geometry, rooms, workers(), True
-        ):
+        whole, call = (shapes[2], shapes[1], shapes[0]), Call(self.transpose, rooms, workers())
+        if numba_conv_ways.input_grad(gx, g, w, whole, geometry, groups, call):
             return gx
         plan, classes, sizes = back_plan(*shapes, *geometry, groups, g.itemsize)
         room, packed = rooms(g.dtype, plan.room), empty((plan.packed,), g.dtype)
@@ -349,14 +340,8 @@ class NumbaConv(ConvDefaults):
             flat = gw.reshape(-1), x.reshape(-1), g.reshape(-1)
             conv_depthwise.weight_grad(*workers(), *flat, depth.sizes, depth.window, room)
             return gw
-        if numba_winograd.pays(x, gw, g.shape, *geometry, groups) and numba_winograd.weight_grad(
-            gw, x, g, padding, rooms, workers()
-        ):
-            return gw
-        planes = shapes[0], shapes[1], two_axes(g.shape)
-        if groups == 1 == max(dilation) and numba_conv_lanes.weight_grad(
-            gw, x, g, planes, *geometry[:2], rooms, workers()
-        ):
+        whole, call = (*shapes, two_axes(g.shape)), Call(self.transpose, rooms, workers())
+        if numba_conv_ways.weight_grad(gw, x, g, whole, geometry, groups, call):
             return gw
         plan = weight_plan(*shapes, *geometry, groups, g.itemsize)
         parts = gw.reshape(1, -1) if plan.chunks == 1 else empty((plan.chunks, gw.size), g.dtype)
