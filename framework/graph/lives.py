@@ -67,7 +67,8 @@ class Memory:
                     blank.add(i.outputs[0])
             if i.method in IN_PLACE:
                 self.changed |= {root[v] for v in writes(i)}
-        self.shown = set(program.returns)
+        self.returns = program.returns
+        self.shown = set(self.returns)
         self.kept = {root[v] for v in self.shown}
 
     def merge(self, y: Value, x: Value) -> bool:
@@ -91,6 +92,17 @@ class Memory:
     def maker(self) -> dict[Value, int]:
         """When each value is made that is not there from the beginning."""
         return {v: at for at, i in enumerate(self.instructions) for v in i.outputs}
+
+    @cached_property
+    def uses(self) -> dict[Value, int]:
+        """How often each value is read; being returned counts."""
+        found: dict[Value, int] = {}
+        for i in self.instructions:
+            for v in i.inputs:
+                found[v] = found.get(v, 0) + 1
+        for v in self.returns:
+            found[v] = found.get(v, 0) + 1
+        return found
 
     @cached_property
     def reads(self) -> dict[Value, list[int]]:

@@ -8,8 +8,7 @@ equal to the bit to eager ones on the same backend.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from etude.backends.base import Backend
 
@@ -74,15 +73,11 @@ def stages(
     first run; without one it stays in the program. budget: bytes for `recompute`, which without one
     does nothing.
     """
-    chosen = set(PASSES if names is None else names)
-    bound = {"fold": partial(fold, backend=backend)}
-    if budget is not None:
-        bound["recompute"] = partial(recompute, budget=budget)
-    else:
-        chosen.discard("recompute")
+    chosen = set(PASSES if names is None else names) - ({"recompute"} if budget is None else set())
+    given: dict[str, Any] = {"fold": {"backend": backend}, "recompute": {"budget": budget}}
     for name, p in PASSES.items():
         if name in chosen:
-            program = bound.get(name, p.function)(program)
+            program = p.function(program, **given.get(name, {}))
             yield name, program
 
 

@@ -38,7 +38,7 @@ def cross_entropy(program: Program) -> Program:
     for logs, loss in losses.items():
         x, labels = loss["x"], loss["labels"]
         own = [f for f in grads if f["logs"] is logs and f["labels"] is labels]
-        if search.uses[logs] != 1 + len(own):
+        if search.facts.uses[logs] != 1 + len(own):
             continue
         p = search.value(x.shape, x.dtype)
         made = merged("cross_entropy", (x, labels, IGNORE), (loss["each"], p), *loss.parts)

@@ -52,12 +52,11 @@ def fold(program: Program, backend: Backend | None = None) -> Program:
         number = _number(i, known)
         if number is not None:
             known[y] = number
-            return (i if i.method == "full" else _full(i, number),)
-        if backend is not None and _constant(i, constants, known):
-            try:
-                constants[y] = _computed(i, backend, constants, known)
-            except IndexError:  # it is raised when the program runs, as it is in eager code
-                return (i,)
+            filled = Instruction("full", (y.shape, number, y.dtype), i.outputs, None, i.scope)
+            return (i if i.method == "full" else filled,)
+        made = None if backend is None else _computed(i, backend, constants, known)
+        if made is not None:
+            constants[y] = made
             return ()
         return (_with_numbers(i, known),)
 
@@ -84,24 +83,18 @@ def stored(number: Any, dtype: Any) -> Any:
 def _number(i: Instruction, known: dict[Value, Any]) -> Any:
     """The one number that all elements of the result are, or None."""
     dtype = spec(i.outputs[0])[1]
-    if i.method == "full":
-        return None if isinstance(i.arguments[1], Knob) else stored(i.arguments[1], dtype)
-    if i.method in (*SPREAD, "cast") and i.arguments[0] in known:
-        return stored(known[i.arguments[0]], dtype)
-    if i.method != "binary" or i.arguments[0] not in EXACT:
+    exact = i.method == "binary" and i.arguments[0] in EXACT and dtype != "bool"
+    if not exact and i.method not in ("full", "cast", *SPREAD):
         return None
-    a, b = (known.get(v) if isinstance(v, Value) else v for v in i.arguments[1:3])
-    if a is None or b is None or dtype == "bool" or isinstance(a, Knob) or isinstance(b, Knob):
+    operands = i.arguments[1:3] if exact else i.arguments[i.method == "full" :][:1]
+    numbers = [known.get(a) if isinstance(a, Value) else a for a in operands]
+    if any(a is None or isinstance(a, Knob) for a in numbers):
         return None
-    a, b = stored(a, dtype), stored(b, dtype)
-    if a is None or b is None or (i.arguments[0] == "div" and (not b or isinstance(b, int))):
-        return None
-    return stored(EXACT[i.arguments[0]](a, b), dtype)
-
-
-def _full(i: Instruction, number: Any) -> Instruction:
-    shape, dtype = spec(i.outputs[0])
-    return Instruction("full", (shape, number, dtype), i.outputs, None, i.scope)
+    numbers = [stored(a, dtype) for a in numbers]
+    if not exact or None in numbers:
+        return None if None in numbers else numbers[0]
+    inexact = i.arguments[0] == "div" and (not numbers[1] or isinstance(numbers[1], int))
+    return None if inexact else stored(EXACT[i.arguments[0]](*numbers), dtype)
 
 
 def _unchanged(i: Instruction) -> Value | None:
@@ -118,35 +111,27 @@ def _unchanged(i: Instruction) -> Value | None:
 
 def _with_numbers(i: Instruction, known: dict[Value, Any]) -> Instruction:
     """An elementwise function with a number for one operand, if the others keep its shape."""
-    if i.method not in ("binary", "where"):
-        return i
-    arguments = list(i.arguments)
-    if not all(isinstance(a, Value) for a in arguments[1:3]):
-        return i
-    shape = i.outputs[0].shape
-    for place, other in ((2, 1), (1, 2)):
-        shapes = [arguments[other].shape]
-        if i.method == "where":
-            shapes.append(arguments[0].shape)
-        if arguments[place] in known and shape in shapes:
-            arguments[place] = known[arguments[place]]
-            return replace(i, arguments=tuple(arguments))
+    given = i.arguments
+    if i.method in ("binary", "where") and all(isinstance(a, Value) for a in given[1:3]):
+        for place in (2, 1):
+            others = [*given[:place], *given[place + 1 :]]
+            shapes = [v.shape for v in others if isinstance(v, Value)]
+            if given[place] in known and i.outputs[0].shape in shapes:
+                number = known[given[place]]
+                return replace(i, arguments=(*given[:place], number, *given[place + 1 :]))
     return i
-
-
-def _constant(i: Instruction, constants: dict[Value, Any], known: dict[Value, Any]) -> bool:
-    """Whether all inputs are constants, and the result is not too large to be kept."""
-    inputs = i.inputs
-    if not inputs or not all(v in constants or v in known for v in inputs):
-        return False
-    knob = any(isinstance(a, Knob) for a in i.arguments)
-    return not knob and prod(i.outputs[0].shape or ()) <= LARGEST
 
 
 def _computed(
     i: Instruction, backend: Backend, constants: dict[Value, Any], known: dict[Value, Any]
 ) -> Any:
-    """The result of an instruction, as a constant."""
+    """The result of an instruction as a constant, or None if it is too large or not known yet."""
+    inputs = i.inputs
+    if not inputs or not all(v in constants or v in known for v in inputs):
+        return None
+    shape, dtype = spec(i.outputs[0])
+    if prod(shape) > LARGEST or any(isinstance(a, Knob) for a in i.arguments):
+        return None
 
     def buffer(a: Any) -> Any:
         if isinstance(a, (list, tuple)):
@@ -157,7 +142,8 @@ def _computed(
             return backend.from_host(*constants[a])
         return backend.full(a.shape or (), known[a], str(a.dtype))
 
-    data = backend.to_host(getattr(backend, i.method)(*map(buffer, i.arguments)))
-    shape, dtype = spec(i.outputs[0])
-    copy = memoryview(bytes(data)).cast(data.format)  # type: ignore[call-overload]
-    return copy, shape, str(dtype)
+    try:
+        data = backend.to_host(getattr(backend, i.method)(*map(buffer, i.arguments)))
+    except IndexError:  # it is raised when the program runs, as it is in eager code
+        return None
+    return memoryview(bytes(data)).cast(data.format), shape, str(dtype)  # type: ignore[call-overload]

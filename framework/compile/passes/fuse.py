@@ -19,27 +19,18 @@ is never written; that may add in another order.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from etude.backends.base import (
-    IN_PLACE,
-    Constant,
-    Expression,
-    Instruction,
-    Knob,
-    Register,
-    Shape,
-    Step,
-    Value,
-)
+from etude.backends.base import Constant, Expression, Instruction, Knob, Register, Step, Value
 
-from ...graph.lives import Memory, out_of, writes
+from ...graph.lives import Memory, out_of
 from ...graph.program import Program
-from .rewrite import ELEMENTWISE, finished, merged, readers
+from .rewrite import ELEMENTWISE, finished, merged
 
-MOST_STEPS, MOST_INPUTS = 48, 16
+MOST_STEPS, MOST_INPUTS = 47, 14  # one more is joined; backends hold 48 and 16 at once
 SMALL = 2048  # elements, up to which functions without a common value share a call
 
 
@@ -47,160 +38,132 @@ SMALL = 2048  # elements, up to which functions without a common value share a c
 class Group:
     """Functions that will be one instruction, at place `at` of the old program."""
 
-    shape: Shape | None
+    shape: Any
     at: int
     members: list[Instruction] = field(default_factory=list)
     inputs: dict[Value, None] = field(default_factory=dict)  # in the order of first reads
     made: set[Value] = field(default_factory=set)
     waits: bool = True  # nobody outside has read a result
 
-    def add(self, i: Instruction) -> None:
-        """Take a function in."""
-        self.members.append(i)
-        self.inputs.update(dict.fromkeys(v for v in i.inputs if v not in self.made))
-        self.made.update(i.outputs)
+    def take(self, *members: Instruction) -> None:
+        """Take functions in."""
+        for i in members:
+            self.members.append(i)
+            self.inputs.update(dict.fromkeys(v for v in i.inputs if v not in self.made))
+            self.made.update(i.outputs)
 
-    def take(self, other: Group) -> None:
-        """Take the functions of another group in."""
-        self.members += other.members
-        self.inputs.update(other.inputs)
-        self.made |= other.made
-
-    def has_room(self, other: Group | None = None) -> bool:
-        """Whether another function, or group, fits into what backends hold at once."""
-        steps = len(self.members) + (len(other.members) if other else 0)
-        return steps < MOST_STEPS and len({*self.inputs, *(other.inputs if other else ())}) < (
-            MOST_INPUTS - 1
+    def has_room(self, *others: Group) -> bool:
+        """Whether another function, besides other groups, fits into what backends hold at once."""
+        steps = sum(len(g.members) for g in (self, *others))
+        return (
+            steps <= MOST_STEPS
+            and len({v for g in (self, *others) for v in g.inputs}) <= MOST_INPUTS
         )
 
 
 def fuse(program: Program) -> Program:
     """Make chains of elementwise functions one instruction each."""
-    walk = _Walk(program)
+    groups = _Groups(program)
     for at, i in enumerate(program.instructions):
-        walk.visit(at, i)
-    uses = readers(program)
+        groups.visit(at, i)
+    uses = groups.facts.uses
     made: list[Instruction] = []
     for at, i in enumerate(program.instructions):
-        group = walk.home.get(i.outputs[0]) if i.outputs else None
+        group = groups.home.get(i.outputs[0]) if i.outputs else None
         if group is None or len(group.members) == 1:
             made.append(i)
         elif group.at == at:
-            made.append(_fused(group, uses))
+            inside = Counter(v for m in group.members for v in m.inputs)
+            read = [v for m in group.members for v in m.outputs if uses.get(v, 0) > inside[v]]
+            made.append(_call(group.members, read or list(group.members[-1].outputs)))
     return finished(program, made, {})
 
 
-class _Walk:
-    """What is known on the way through a program that is sorted into groups."""
+class _Groups:
+    """The groups on the way through a program."""
 
     def __init__(self, program: Program) -> None:
         self.facts = Memory(program)
         self.home: dict[Value, Group] = {}  # who makes a value
-        self.made: dict[Value, int] = {}  # where values that no group makes are made
-        self.changed: dict[Value, int] = {}  # where memory was changed last
-        self.waiting: dict[Group, None] = {}
         self.small: dict[Any, Group] = {}
 
     def visit(self, at: int, i: Instruction) -> None:
-        """Put an instruction into a group if it is elementwise; it may end the wait of others."""
-        group = self.choose(at, i) if self.may_join(i) else None
+        """Put an instruction into a group if it is elementwise; it ends the wait of others."""
+        fits = _is_plain(i) and self.facts.root[i.outputs[0]] not in self.facts.changed
+        group = self.choose(at, i) if fits else None
         for v in i.inputs:
-            other = self.home.get(v)
-            if other is not None and other is not group:
-                self.settle(other)
+            if v in self.home and self.home[v] is not group:
+                self.home[v].waits = False
         if group is not None:
-            group.add(i)
+            group.take(i)
             self.home[i.outputs[0]] = group
-            return
-        self.made.update(dict.fromkeys(i.outputs, at))
-        if i.method in IN_PLACE:
-            roots = {self.facts.root[v] for v in writes(i)}
-            self.changed.update(dict.fromkeys(roots, at))
-            for g in list(self.waiting):
-                if any(self.facts.root[v] in roots for v in g.inputs):
-                    self.settle(g)
-
-    def may_join(self, i: Instruction) -> bool:
-        """Whether an instruction is a function of elements with plain numbers, for fresh memory."""
-        if i.method not in ELEMENTWISE or out_of(i) is not None:
-            return False
-        changes = self.facts.root[i.outputs[0]] in self.facts.changed
-        return not changes and not any(isinstance(a, Knob) for a in i.arguments)
 
     def choose(self, at: int, i: Instruction) -> Group:
         """A group that an instruction can join, or a new one."""
         shape = i.outputs[0].shape
         homes = dict.fromkeys(self.home[v] for v in i.inputs if v in self.home)
         near = [g for g in homes if g.shape == shape and g.has_room()]
-        waiting = [g for g in near if g.waits]
+        waiting = [g for g in near if self.can_wait(g, at)]
         if waiting:
-            return self.merged(waiting, at)
-        for g in near:
-            if self.ready(i, g):
+            return self.one_of(waiting, at)
+        friend = self.small.get(shape)
+        for g in (*near, friend) if friend is not None and friend.has_room() else near:
+            if self.can_wait(g, at):
+                return self.one_of([g], at)
+            if self.is_ready(i, g, at):
                 return g
-        few = prod(shape or ()) <= SMALL
-        friend = self.small.get(shape) if few else None
-        if friend is not None and friend.has_room() and (friend.waits or self.ready(i, friend)):
-            friend.at = at if friend.waits else friend.at
-            return friend
         group = Group(shape, at)
-        self.waiting[group] = None
-        if few:
+        if prod(shape or ()) <= SMALL:
             self.small[shape] = group
         return group
 
-    def merged(self, groups: list[Group], at: int) -> Group:
+    def can_wait(self, group: Group, at: int) -> bool:
+        """Whether a group may run at a later place: what it reads is still the same there."""
+        changes = self.facts.changes
+        group.waits = group.waits and not self.facts.between(changes, group.inputs, group.at, at)
+        return group.waits
+
+    def is_ready(self, i: Instruction, group: Group, at: int) -> bool:
+        """Whether all that an instruction reads is there, as it is now, when the group runs."""
+        home, made = self.home, self.facts.maker
+        times = [
+            home[v].at if v in home else made.get(v, -1) for v in i.inputs if v not in group.made
+        ]
+        changed = self.facts.between(self.facts.changes, i.inputs, group.at, at)
+        return not changed and max(times, default=-1) < group.at
+
+    def one_of(self, groups: list[Group], at: int) -> Group:
         """One of several waiting groups, with the others in it as far as there is room."""
         first, *others = groups
         for g in others:
             if first.has_room(g):
-                first.take(g)
+                first.take(*g.members)
                 self.home.update(dict.fromkeys(g.made, first))
-                del self.waiting[g]
         if self.small.get(first.shape) in others:
             self.small[first.shape] = first
         first.at = at
         return first
 
-    def ready(self, i: Instruction, group: Group) -> bool:
-        """Whether all that an instruction reads is there, as it is now, when the group runs."""
-        return all(
-            (self.place(v) < group.at or v in group.made)
-            and self.changed.get(self.facts.root[v], -1) < group.at
-            for v in i.inputs
-        )
 
-    def place(self, v: Value) -> int:
-        """Where a value is made; -1 for what is there from the beginning."""
-        return self.home[v].at if v in self.home else self.made.get(v, -1)
-
-    def settle(self, group: Group) -> None:
-        """Let a group stay where it is."""
-        group.waits = False
-        self.waiting.pop(group, None)
+def _is_plain(i: Instruction) -> bool:
+    """Whether an instruction is a function of elements with plain numbers, for fresh memory."""
+    numbers = not any(isinstance(a, Knob) for a in i.arguments)
+    return i.method in ELEMENTWISE and out_of(i) is None and numbers
 
 
-def _fused(group: Group, uses: dict[Value, int]) -> Instruction:
-    """The instruction for a group: it returns what others read."""
-    left = {v: uses.get(v, 0) for v in group.made}
-    for i in group.members:
-        for v in i.inputs:
-            if v in left:
-                left[v] -= 1
-    outputs = [v for i in group.members for v in i.outputs if left[v]]
-    return _call(group.members, list(group.inputs), outputs or [group.members[-1].outputs[0]])
-
-
-def _call(members: list[Instruction], inputs: list[Value], outputs: list[Value]) -> Instruction:
+def _call(members: list[Instruction], outputs: list[Value]) -> Instruction:
+    """The instruction for several functions that gives some of their results."""
+    made = {i.outputs[0] for i in members}
+    inputs = list(dict.fromkeys(v for i in members for v in i.inputs if v not in made))
     register = {v: Register(at) for at, v in enumerate(inputs)}
     steps = []
     for i in members:
-        register[i.outputs[0]] = Register(len(register))
         steps.append(_step(i, register))
+        register[i.outputs[0]] = Register(len(register))
     results = tuple(register[v].index for v in outputs)
     expression = Expression(tuple(str(v.dtype) for v in inputs), tuple(steps), results)
-    arguments = (expression, inputs, members[0].outputs[0].shape)
-    return merged("fused", arguments, outputs, *members)
+    shape = members[0].outputs[0].shape
+    return merged("fused", (expression, inputs, shape), outputs, *members)
 
 
 def _step(i: Instruction, register: dict[Value, Register]) -> Step:
@@ -214,7 +177,7 @@ def _step(i: Instruction, register: dict[Value, Register]) -> Step:
 
 def reductions(program: Program) -> Program:
     """Take the reduction of an elementwise result that nobody else reads into its instruction."""
-    uses = readers(program)
+    uses = Memory(program).uses
     makers: dict[Value, int] = {}
     made: list[Instruction] = []
     for i in program.instructions:
@@ -225,8 +188,7 @@ def reductions(program: Program) -> Program:
             for v in made[at].outputs:
                 makers.pop(v, None)
             continue
-        single = i.method in ELEMENTWISE and out_of(i) is None
-        if (single and not any(isinstance(a, Knob) for a in i.arguments)) or i.method == "fused":
+        if i.method == "fused" or _is_plain(i):
             makers.update({v: len(made) for v in i.outputs if uses.get(v) == 1})
         made.append(i)
     return finished(program, made, {})
@@ -235,10 +197,10 @@ def reductions(program: Program) -> Program:
 def _reduced(maker: Instruction, i: Instruction, x: Value) -> Instruction:
     """A fused instruction whose last result is only seen through its reduction."""
     if maker.method != "fused":
-        maker = _call([maker], list(dict.fromkeys(maker.inputs)), [x])
+        maker = _call([maker], [x])
     e, inputs, shape = maker.arguments
-    others = [v for v in maker.outputs if v is not x]
     place = dict(zip(maker.outputs, e.results, strict=True))
-    results = (*(place[v] for v in others), place[x])
+    others = [v for v in maker.outputs if v is not x]
+    results = tuple(place[v] for v in (*others, x))
     expression = Expression(e.inputs, e.steps, results, (i.arguments[0], tuple(i.arguments[2])))
     return merged("fused", (expression, inputs, shape), (*others, *i.outputs), maker, i)

@@ -26,7 +26,7 @@ from etude.backends.base import Instruction, Value
 
 from ...graph.lives import Memory
 from ...graph.program import Program
-from .rewrite import finished, merged, namer, readers
+from .rewrite import finished, merged, namer
 
 Condition = Callable[..., Any]  # of the names in a pattern
 Exchange = tuple[str, str, Condition]
@@ -99,19 +99,14 @@ class Search:
         self.maker = {v: i for i in program.instructions for v in i.outputs}
 
     facts = cached_property(lambda self: Memory(self.program))
-    uses = cached_property(lambda self: readers(self.program))
     value = cached_property(lambda self: namer(self.program))
     time = cached_property(lambda self: dict(self.facts.maker))  # of values: the slot they are made
 
     def all(self, text: str) -> list[Found]:
         """All places that a pattern fits."""
         p = pattern(text)
-        return [
-            found
-            for i in self.program.instructions
-            if i.method == p.method and p.needs <= self.operands(i)
-            for found in self.fits(p, i)
-        ]
+        near = [i for i in self.program.instructions if i.method == p.method]
+        return [f for i in near if p.needs <= self.operands(i) for f in self.fits(p, i)]
 
     def operands(self, i: Instruction) -> set[str]:
         """The methods that make what an instruction reads."""
@@ -156,7 +151,7 @@ class Search:
 
     def is_free(self, q: Any, v: Value) -> bool:
         """Whether nobody but the pattern reads a value, if it is a call without name."""
-        return not isinstance(q, Call) or q.name != "" or self.uses.get(v) == 1
+        return not isinstance(q, Call) or q.name != "" or self.facts.uses.get(v) == 1
 
     def put(self, of: Value, *others: Instruction) -> None:
         """Replace the instruction that makes a value by others."""
@@ -215,15 +210,13 @@ def joined(program: Program, rules: Iterable[Exchange], soon: bool = False) -> P
     stands where the last of its parts stood, or with `soon` the first.
     """
     search = Search(program)
-    table: dict[str, list[tuple[Call, Call, Condition]]] = {}
-    for before, after, condition in rules:
-        p = pattern(before)
-        table.setdefault(p.method, []).append((p, pattern(after), condition))
+    table = [(pattern(before), pattern(after), condition) for before, after, condition in rules]
+    methods = {before.method for before, *_ in table}
     for i in program.instructions:
-        operands = search.operands(i) if i.method in table else set()
-        for p, call, condition in table.get(i.method, ()):
-            found = search.fits(p, i) if p.needs <= operands else []
+        operands = search.operands(i) if i.method in methods else set()
+        for before, after, condition in table if operands else ():
+            found = search.fits(before, i) if before.needs <= operands else []
             ways = ((f, condition(**f.names)) for f in found)
-            if any(yes and search.join(f, call, yes, soon) for f, yes in ways):
+            if any(yes and search.join(f, after, yes, soon) for f, yes in ways):
                 break
     return search.done()

@@ -28,7 +28,7 @@ def pools(program: Program) -> Program:
         (relu, pool), y = found.parts, found["y"]
         small, p = pool.outputs
         own = [f for f in pairs if f["y"] is y and f["p"] is p]
-        if not own or search.uses[y] != 1 + len(own) or search.uses[p] != len(own):
+        if not own or search.facts.uses[y] != 1 + len(own) or search.facts.uses[p] != len(own):
             continue
         top = search.value(small.shape, small.dtype)
         first = replace(pool, arguments=(found["x"], *found["window"]), outputs=(top, p))

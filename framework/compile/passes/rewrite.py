@@ -64,17 +64,6 @@ def finished(program: Program, made: list[Instruction], names: Names) -> Program
     )
 
 
-def readers(program: Program) -> dict[Value, int]:
-    """How often each value is read; being returned counts."""
-    found: dict[Value, int] = {}
-    for i in program.instructions:
-        for v in i.inputs:
-            found[v] = found.get(v, 0) + 1
-    for v in program.returns:
-        found[v] = found.get(v, 0) + 1
-    return found
-
-
 def namer(program: Program) -> Callable[[Any, Any], Value]:
     """A function (shape, dtype) that makes values with numbers that are not in use."""
     taken = [v.number for i in program.instructions for v in i.outputs]

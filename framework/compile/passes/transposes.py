@@ -21,12 +21,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
 
-from etude.backends.base import IN_PLACE, Instruction, Shape, Value, row_major
+from etude.backends.base import Instruction, Shape, Value, row_major
 
-from ...graph.lives import Memory, out_of, writes
+from ...graph.lives import Memory, out_of
 from ...graph.program import Program
 from .dead import dead
-from .rewrite import Names, rewritten
+from .rewrite import Names, finished, rewritten
 
 Window = tuple[Value, Shape, tuple[int, ...], int]  # source, shape, strides, offset
 
@@ -43,41 +43,32 @@ def copies(program: Program) -> Program:
             return (_narrow(i, wide),)
         if i.method == "expand" and facts.root[i.arguments[0]] not in facts.changed:
             wide[i.outputs[0]] = i.arguments[0]
-        if i.method == "reshape":
-            return reshaped(i, i.arguments[0], names)
         if i.method == "cat" and len(i.arguments[0]) == 1:
-            return dropped(i, i.arguments[0][0], names)
+            return same(i, i.arguments[0][0], names)
+        if i.method == "reshape":
+            return same(i, i.arguments[0], names)
         found = window(i)
         if found is None:
             return (i,)
         inner = windows.get(found[0])
         if inner is not None and facts.root[inner[0]] not in facts.changed:
             found = composed(inner, found) or found
-        source, shape, strides, offset = found
-        windows[i.outputs[0]] = found
+        windows[i.outputs[0]] = source, shape, strides, offset = found
         whole = offset == 0 and prod(shape) == prod(source.shape or ())
         if whole and in_order(shape, strides, row_major(shape)):
-            return dropped(i, source, names)
-        if source is i.arguments[0]:
-            return (i,)
-        return (replace(i, method="strided", arguments=(source, shape, strides, offset)),)
+            return same(i, source, names)
+        return (i if source is i.arguments[0] else replace(i, method="strided", arguments=found),)
 
-    def reshaped(i: Instruction, x: Value, names: Names) -> Iterable[Instruction]:
-        x = flat.get(x, x)
+    def same(i: Instruction, x: Value, names: Names) -> Iterable[Instruction]:
+        """Nothing, or a reshape, for what has the elements of x in their order."""
         y = i.outputs[0]
-        flat[y] = x
-        if x.shape == y.shape:
-            names[y] = x
-            return ()
-        reads = (x, y.shape)
-        return (i if x is i.arguments[0] else replace(i, method="reshape", arguments=reads),)
-
-    def dropped(i: Instruction, x: Value, names: Names) -> Iterable[Instruction]:
-        y = i.outputs[0]
-        if not facts.merge(y, x):
+        if i.method != "reshape" and not facts.merge(y, x):
             return (i,)
+        if y.shape != x.shape or i.method == "reshape":
+            flat[y] = x = flat.get(x, x)
         if y.shape != x.shape:
-            return reshaped(i, x, names)
+            reads = (x, y.shape)
+            return (i if x is i.arguments[0] else replace(i, method="reshape", arguments=reads),)
         names[y] = x
         return ()
 
@@ -87,11 +78,10 @@ def copies(program: Program) -> Program:
 
 def _narrow(i: Instruction, wide: dict[Value, Value]) -> Instruction:
     """A function that broadcasts an operand itself, if another has the full shape anyway."""
-    for a in i.arguments:
-        if isinstance(a, Value) and a in wide:
-            rest = [v for v in i.inputs if v is not a]
-            if any(v.shape == i.outputs[0].shape and v not in wide for v in rest):
-                i = replace(i, arguments=tuple(wide[a] if b is a else b for b in i.arguments))
+    for a in i.inputs:
+        full = [v for v in i.inputs if v is not a and v not in wide]
+        if a in wide and any(v.shape == i.outputs[0].shape for v in full):
+            i = replace(i, arguments=tuple(wide[a] if b is a else b for b in i.arguments))
     return i
 
 
@@ -123,70 +113,52 @@ def composed(inner: Window, outer: Window) -> Window | None:
     That holds for the whole walk if no axis is left on the way.
     """
     source, size, steps, start = inner
-    if not prod(size):
+    walk = (outer[3], *outer[2])
+    if not prod(size) or min(walk) < 0:
         return None
-    lying = row_major(size)
-    reach = [0] * len(size)
-
-    def digits(flat: int) -> list[int]:
-        found = []
-        for n, unit in zip(size, lying, strict=True):
-            found.append(flat // unit if n > 1 else 0)
-            flat -= found[-1] * unit
-        return found if flat == 0 else [-1]
-
-    strides = []
-    first = digits(outer[3]) if outer[3] >= 0 else [-1]
-    for n, stride in zip(outer[1], outer[2], strict=True):
-        along = digits(stride) if stride >= 0 else [-1]
-        if -1 in along or -1 in first:
+    digits: list[list[int]] = []
+    for flat in walk:
+        digits.append([])
+        for n, unit in zip(size, row_major(size), strict=True):
+            digits[-1].append(flat // unit if n > 1 else 0)
+            flat -= digits[-1][-1] * unit
+        if flat:
             return None
-        reach = [r + d * (n - 1) for r, d in zip(reach, along, strict=True)]
-        strides.append(sum(d * s for d, s in zip(along, steps, strict=True)))
-    if any(f + r >= n for f, r, n in zip(first, reach, size, strict=True)):
-        return None
-    offset = start + sum(d * s for d, s in zip(first, steps, strict=True))
-    return source, outer[1], tuple(strides), offset
+    for n, first, *along in zip(size, *digits, strict=True):
+        if first + sum(d * (m - 1) for d, m in zip(along, outer[1], strict=True)) >= n:
+            return None
+    offset, *strides = (sum(d * s for d, s in zip(one, steps, strict=True)) for one in digits)
+    return source, outer[1], tuple(strides), start + offset
 
 
 def transposes(program: Program) -> Program:
     """Let a product read the source of a transposed operand, with its flag turned over."""
     facts = Memory(program)
-    swapped: dict[Value, Value] = {}
-
-    def rule(i: Instruction, names: Names) -> Iterable[Instruction]:
-        if i.method in IN_PLACE:
-            _forget(swapped, {facts.root[v] for v in writes(i)}, facts)
-        elif i.method == "matmul":
-            return (_turned(i, swapped),)
-        found = window(i)
-        if found and _swaps(found) and facts.root[i.outputs[0]] not in facts.changed:
-            swapped[i.outputs[0]] = found[0]
-        return (i,)
-
-    found = rewritten(program, rule)
+    made = [_turned(i, facts) if i.method == "matmul" else i for i in program.instructions]
+    found = finished(program, made, {})
     return found if found is program else dead(found)
 
 
-def _forget(swapped: dict[Value, Value], roots: set[Value], facts: Memory) -> None:
-    """Transposes of what changes now are no longer its transposes."""
-    for y in [y for y, x in swapped.items() if facts.root[x] in roots]:
-        del swapped[y]
+def _turned(i: Instruction, facts: Memory) -> Instruction:
+    """A product that reads what its operands are transposes of."""
+    a, b, ta, tb, *_ = (*i.arguments, False, False)
+    x, y = _source(a, i, facts), _source(b, i, facts)
+    if x is a and y is b:
+        return i
+    return replace(i, arguments=(x, y, ta != (x is not a), tb != (y is not b)))
 
 
-def _swaps(found: Window) -> bool:
-    """Whether a window swaps the last two axes and nothing else."""
+def _source(v: Value, reader: Instruction, facts: Memory) -> Value:
+    """What v swaps the last two axes of and nothing else, if that is the same when it is read."""
+    if v not in facts.maker or facts.root[v] in facts.changed:
+        return v
+    made, now = facts.maker[v], facts.maker[reader.outputs[0]]
+    found = window(facts.instructions[made])
+    if found is None or facts.between(facts.changes, found[:1], made, now):
+        return v
     x, shape, strides, offset = found
     size = x.shape or ()
     if len(size) < 2 or shape != (*size[:-2], size[-1], size[-2]) or offset:
-        return False
+        return v
     *lead, row, column = row_major(size)
-    return in_order(shape, strides, (*lead, column, row))
-
-
-def _turned(i: Instruction, swapped: dict[Value, Value]) -> Instruction:
-    a, b, ta, tb, *_ = (*i.arguments, False, False)
-    if a not in swapped and b not in swapped:
-        return i
-    ta, tb = ta != (a in swapped), tb != (b in swapped)
-    return replace(i, arguments=(swapped.get(a, a), swapped.get(b, b), ta, tb))
+    return x if in_order(shape, strides, (*lead, column, row)) else v
