@@ -5,8 +5,11 @@
 The code takes the place of the interpreter's walk over the steps of a block, and of nothing else:
 kernels/c/expression.c still cuts blocks, shares them among threads, spreads what is broadcast and
 folds what is reduced. So a plan with generated code runs wherever one without does, on the tape as
-well. Libraries are kept, in a folder for each compiler, instruction set and state of the headers:
-what was compiled once is loaded from then on.
+well. The bits are the same if the compiler is the one that built the kernels; another may fuse
+other products and sums inside of exp and the like.
+
+Libraries are kept, in a folder for each compiler, instruction set and state of the headers: what
+was compiled once is loaded from then on.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ def sources(root: Path, *suffixes: str) -> Iterator[Path]:
     """Yield the files of the root and of every room, shipped or not, that end in `suffixes`."""
     folders = [root.glob("*")] + [(root / room).rglob("*") for room in (*ROOMS, *UNSHIPPED)]
     for folder in folders:
-        yield from sorted(path for path in folder if path.suffix in suffixes and path.is_file())
+        files = (path for path in folder if path.suffix in suffixes and path.is_file())
+        yield from sorted(path for path in files if "__pycache__" not in path.parts)
 
 
 def dotted(root: Path, path: Path) -> str:

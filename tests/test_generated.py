@@ -183,6 +183,57 @@ def test_what_is_left_to_the_interpreter(name: str) -> None:
         assert backend.generated(e) == e
 
 
+SHORT = Expression(
+    ("float32", "float32"),
+    (
+        *(step("neg", r[1]), step("exp", r[0]), step("mul", r[3], r[2]), step("lt", r[0], HALF)),
+        Step("where", "where", (r[5], r[4], r[3]), "float32"),
+    ),
+    (2, 6),
+)
+STANDING = [False, True, True, False, False, False, False], [5, 6]  # alone, slots
+
+
+def test_the_c_of_a_chain() -> None:
+    if AVAILABLE["c"] is not None:
+        pytest.skip(AVAILABLE["c"])
+    text = c_generate.source(SHORT, *STANDING)
+    before = text[text.index("chain(char") :]
+    assert "/* r2 = neg(r1); r3 = exp(r0); " in text
+    for line in (
+        *("load_f32(r0, at[0], i, left);", "unary_exp_f32(r3, r0);"),
+        *("binary_mul_f32(r4, r3, z->r2);", "binary_lt_f32(r5, r0, z->c0);"),
+        *("where_f32(r6, r5, r4, r3);", "store_f32(at[6], r6, i, left);"),
+    ):
+        assert f"    {line}\n" in text
+        assert line not in before
+    for line in (
+        *("repeat_f32(z.r1, at[1]);", "unary_neg_f32(z.r2, z.r1);"),
+        *("repeat_f32(z.c0, at[2]);", "store_f32(at[5], z.r2, 0, 1);"),
+    ):
+        assert f"    {line}\n" in before
+
+
+def test_the_python_of_a_chain() -> None:
+    if AVAILABLE["numba"] is not None:
+        pytest.skip(AVAILABLE["numba"])
+    from etude.backends import numba_generate
+
+    text, names = numba_generate.source(SHORT, *STANDING)
+    before, group = text.split("    for i in range(first, last):\n")
+    assert group.splitlines() == [
+        "        r0 = take(x0, i)",
+        "        r3 = into_float32(unary_exp_float32(float32(apart_float32(r0, z0))))",
+        "        r4 = into_float32(binary_mul_float32(float32(r3), float32(r2)))",
+        "        r5 = into_bool(binary_lt_float32(float32(r0), float32(c0)))",
+        "        r6 = r4 if r5 else r3",
+        "        put(y6, i, r6)",
+    ]
+    for line in ("r1 = take(x1, 0)", "c0 = take(pc0, 0)", "z0 = take(zeros, 0)", "put(y2, 0, r2)"):
+        assert f"    {line}\n" in before
+    assert {"pointer_float32", "apart_float32", "into_bool", "unary_exp_float32"} <= names.keys()
+
+
 def test_backends_without_code() -> None:
     for name in ("python", "numpy"):
         f = etude.compile(lambda x: (x * 2).exp() + 1, generate=True)

@@ -83,7 +83,8 @@ def test_the_wheel_adds_one_package(wheel: Path) -> None:
 def test_the_wheel_has_the_rooms_and_nothing_else(site: Path) -> None:
     suffixes = (".py", ".c", ".h")
     tree = {path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*")}
-    expected = {path for path in tree if path.suffix in suffixes and "tests" not in path.parts}
+    expected = {path for path in tree if path.suffix in suffixes}
+    expected = {path for path in expected if not {"tests", "__pycache__"} & {*path.parts}}
     expected |= {Path("__init__.py"), Path("__main__.py")}
     shipped = {path.relative_to(site / "etude") for path in (site / "etude").rglob("*")}
     # A compiled extension is made at build time and has no file in the tree.
@@ -97,7 +98,7 @@ def test_the_sdist_can_be_built_and_tested(dist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= {"setup.py", "Makefile", "LICENSE", "tests/conftest.py", "tests/cases.py"}
     assert "bench/tests/test_kernels.py" in names
-    assert not any(name.startswith((".typing", ".venv")) for name in names)
+    assert not any(name.startswith((".typing", ".venv")) or "__pycache__" in name for name in names)
 
 
 @pytest.mark.parametrize("folder", [ROOT, *(ROOT / room for room in ROOMS), Path(ROOT.anchor)])

@@ -200,8 +200,8 @@ def compile(
     generate: whether chains of elementwise functions run as loops that the backend generates and
         compiles, C by the C compiler ($CC, cc, gcc or clang), Numba by LLVM; the code is kept on
         disk. Otherwise an interpreter walks over them, which needs no compiler, starts at once and
-        gives the same bits. Chains that call the C library (sin, pow, float64's exp) stay with it,
-        and so does all on backends that have no such code (python, numpy, cuda).
+        gives the same bits (on C, those of the compiler that built it). Chains that call the C
+        library (sin, pow) stay with it, and backends without such code do as they do without.
 
     Another shape, dtype, mode, backend, plain argument or captured number records again. Results
     keep no graph. Raises, with the line, for what a recording cannot hold: reading a value,
