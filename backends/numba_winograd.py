@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ Workers = tuple[int, bool, int]
 PLAIN = (1, 1)
 BLOCK = 56  # tiles at a time, four strips of the product
 MANY = 8  # blocks
+LARGEST = 1 << 24  # places of an image, for 32-bit offsets in bytes
 SIDE = 64  # channels of a step of a gradient for weights
 TILES, FEWEST_TILES = 64, 32  # of its steps, of its chunks
 TASKS = 16  # into which it is cut at least, if there are images enough
@@ -36,7 +38,7 @@ def pays(
     tiles = -(-y[2] // 4) * -(-y[3] // 4)
     if min(w.shape[:2]) < GROUP or x.shape[0] * tiles < 32 or x.dtype.char != "f":
         return False
-    return 10 * y[2] * y[3] > 7 * 16 * tiles
+    return 10 * y[2] * y[3] > 7 * 16 * tiles and prod(x.shape[2:]) < LARGEST
 
 
 def tile_places(size: Shape, counts: Shape, side: int, before: Shape) -> Any:
@@ -48,7 +50,7 @@ def tile_places(size: Shape, counts: Shape, side: int, before: Shape) -> Any:
     place = axes[0][:, None, :, None] * size[1] + axes[1][None, :, None, :]
     there = inside[0][:, None, :, None] & inside[1][None, :, None, :]
     zeros = size[0] * size[1] + SLACK - 1
-    return (np.where(there, place, zeros).reshape(-1) * BYTES).astype(np.int64)
+    return (np.where(there, place, zeros).reshape(-1) * BYTES).astype(np.int32)
 
 
 def side_of(shape: Shape, top: int, numbers: int, counts: Shape, line: int, tiles: int) -> Side:
@@ -76,7 +78,7 @@ class Plan(NamedTuple):
     room: int  # numbers for each thread
 
 
-@lru_cache(256)
+@lru_cache(64)
 def make_plan(x: Shape, y: Shape, padding: Pairs, back: bool) -> Plan:
     """x and y: shapes of what is read and written; `back`: from a gradient to that of x."""
     inputs, (outputs, *counts) = x[1], y[1:]
@@ -99,7 +101,7 @@ def make_plan(x: Shape, y: Shape, padding: Pairs, back: bool) -> Plan:
     else:
         tasks, size, rest = blocks * groups, image, blocks * groups * turned_size(side)
         room = blocks * sums + weights + gathered
-    taps = (np.arange(TAPS)[:: -1 if back else 1] * BYTES).astype(np.int64)
+    taps = (np.arange(TAPS)[:: -1 if back else 1] * BYTES).astype(np.int32)
     places = tile_places(x[2:], tuple(counts), 6, before)
     points = (panels if many else blocks) * size + rest
     return Plan(side, sizes, places, taps, tasks, size, points, room + GROUP + GROUP * RESULTS)
@@ -148,7 +150,7 @@ def block_width(channels: int) -> int:
     return -(-groups // blocks) * GROUP
 
 
-@lru_cache(256)
+@lru_cache(64)
 def weight_plan(x: Shape, g: Shape, padding: Pairs) -> WeightPlan:
     """x and g: shapes of the images and of the gradient."""
     counts, before = g[2:], tuple(lo for lo, _ in padding)

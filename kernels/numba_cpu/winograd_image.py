@@ -58,8 +58,8 @@ def transform_tiles(points, room, x, places, first, last, channel, s):
         zeros = (s.size + SLACK - 1) * GROUP
         for i in range(zeros, zeros + GROUP):
             room[i] = 0
-        table, to = places.ctypes.data + start * s.numbers * 8, points + (at - first) * s.line * 4
-        steps = s.numbers * 8, s.step * 4, s.line * 4
+        table, to = places.ctypes.data + start * s.numbers * 4, points + (at - first) * s.line * 4
+        steps = s.numbers * 4, s.step * 4, s.line * 4
         if s.numbers == POINTS:
             image_points(
                 x.dtype, room.ctypes.data, 0, table, steps[0], to, steps[1], steps[2], count

@@ -27,11 +27,23 @@ from numba.extending import intrinsic
 
 from .gemm_micro import I, called, make_routine, slot, written
 from .gemm_micro import prepare as prepare_tile
-from .gemm_vector import LANE, Lanes, advance, constant, first_lanes, fma, load, store, transposed
+from .gemm_vector import (
+    INT,
+    LANE,
+    Lanes,
+    advance,
+    constant,
+    first_lanes,
+    fma,
+    load,
+    store,
+    transposed,
+)
 
 GROUP, POINTS, TAPS, RESULTS = 16, 36, 9, 16
 V = Lanes(ir.VectorType(ir.FloatType(), GROUP), GROUP, 4, "v16f32")
 BYTES = GROUP * V.size
+OFFSET = ir.IntType(32)  # of a table of places, in bytes
 Sum = Callable[..., Any]
 
 
@@ -102,9 +114,9 @@ def transform(side: int, _: Lanes, builder: Any, *arguments: Any) -> None:
         image, places, to = (builder.load(x) for x in starts)
 
         def number(i: int, j: int, image: Any = image, places: Any = places) -> Any:
-            entry = advance(builder, places, (i * side + j) * 8)
-            offset = builder.load(builder.inttoptr(entry, ir.IntType(64).as_pointer()))
-            return load(builder, V, builder.add(image, offset))
+            entry = advance(builder, places, (i * side + j) * OFFSET.width // 8)
+            offset = builder.load(builder.inttoptr(entry, OFFSET.as_pointer()))
+            return load(builder, V, builder.add(image, builder.sext(offset, INT)))
 
         columns = [matrix(builder, [number(i, j) for i in range(side)]) for j in range(side)]
         for i in range(6):
