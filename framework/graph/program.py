@@ -153,35 +153,9 @@ class Program:
 
     def peak_memory(self) -> int:
         """The most bytes that inputs, constants and results take at once, freed after last use."""
-        root, last = self._storage()
-        size = {v: nbytes(v) for v in (*self.inputs, *self.constants)}
-        now = peak = sum(size.values())
-        for at, instruction in enumerate(self.instructions):
-            for v in instruction.outputs:
-                if root[v] is v:
-                    size[v] = nbytes(v)
-                    now += nbytes(v)
-            peak = max(peak, now)
-            for v in [v for v in size if last.get(v, -1) <= at and v not in self.inputs]:
-                now -= size.pop(v)
-        return peak
+        from .lives import peak
 
-    def _storage(self) -> tuple[dict[Value, Value], dict[Value, int]]:
-        """The value whose memory each one shares, and the last use of that memory."""
-        outside = [s.first for s in self.state]
-        root = {v: v for v in (*self.inputs, *self.constants, *outside)}
-        last: dict[Value, int] = {}
-        for at, instruction in enumerate(self.instructions):
-            for v in instruction.outputs:
-                source = instruction.inputs[0] if instruction.method == "reshape" else v
-                root[v] = root.get(source, v)
-                last[root[v]] = at
-            for v in instruction.inputs:
-                last[root[v]] = at
-        end = len(self.instructions)
-        for v in (*self.outputs, *(s.last for s in self.state), *(g for _, g in self.grads)):
-            last[root.get(v, v)] = end
-        return root, last
+        return peak(self)
 
     # running ------------------------------------------------------------------------------------
     def __call__(self, *inputs: Tensor) -> Any:

@@ -33,19 +33,20 @@ SPREAD = f"log_softmax_grad({SUMS}, logs, 1)"
 def cross_entropy(program: Program) -> Program:
     """Look for log-softmax, the logarithm at each label, and the gradients of both."""
     search = Search(program)
-    losses = {f["logs"]: f for f in search.all(PICKED) if _at_labels(program, **f.names)}
+    losses = [f for f in search.all(PICKED) if _at_labels(program, **f.names)]
     grads = [f for f in search.all(SPREAD) if _at_labels(program, **f.names)] if losses else []
-    for logs, loss in losses.items():
-        x, labels = loss["x"], loss["labels"]
-        own = [f for f in grads if f["logs"] is logs and f["labels"] is labels]
+    for names, parts in losses:
+        x, logs, labels, each = (names[n] for n in ("x", "logs", "labels", "each"))
+        own = [f for f in grads if f.names["logs"] is logs and f.names["labels"] is labels]
         if search.facts.uses[logs] != 1 + len(own):
             continue
         p = search.value(x.shape, x.dtype)
-        made = merged("cross_entropy", (x, labels, IGNORE), (loss["each"], p), *loss.parts)
-        search.put(loss["each"], made)
+        made = merged("cross_entropy", (x, labels, IGNORE), (each, p), *parts)
+        search.exchange(parts[-1:], each, made)
         for f in own:
-            given, (gx,) = (f["each"], p, labels, IGNORE), f.parts[-1].outputs
-            search.put(gx, merged("cross_entropy_grad", given, (gx,), *f.parts))
+            given, (gx,) = (f.names["each"], p, labels, IGNORE), f.parts[-1].outputs
+            made = merged("cross_entropy_grad", given, (gx,), *f.parts)
+            search.exchange(f.parts[-1:], gx, made)
     done = search.done()
     return done if done is program else dead(done)
 

@@ -41,10 +41,8 @@ def dead(program: Program) -> Program:
         made.append(i)
     made.reverse()
     program = finished(program, made, {})
-    if all(v in live for v in program.constants):
-        return program
     kept = {v: c for v, c in program.constants.items() if v in live}
-    return replace(program, constants=kept)
+    return program if len(kept) == len(program.constants) else replace(program, constants=kept)
 
 
 def _narrowed(i: Instruction, live: set[Value]) -> Instruction:

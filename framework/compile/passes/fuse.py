@@ -28,6 +28,7 @@ from etude.backends.base import Constant, Expression, Instruction, Knob, Registe
 
 from ...graph.lives import Memory, out_of
 from ...graph.program import Program
+from .patterns import Search
 from .rewrite import ELEMENTWISE, finished, merged
 
 MOST_STEPS, MOST_INPUTS = 47, 14  # one more is joined; backends hold 48 and 16 at once
@@ -177,21 +178,17 @@ def _step(i: Instruction, register: dict[Value, Register]) -> Step:
 
 def reductions(program: Program) -> Program:
     """Take the reduction of an elementwise result that nobody else reads into its instruction."""
-    uses = Memory(program).uses
-    makers: dict[Value, int] = {}
-    made: list[Instruction] = []
+    search = Search(program)
     for i in program.instructions:
-        x = i.arguments[1] if i.method == "reduce" and out_of(i) is None else None
-        if x in makers:
-            at = makers[x]
-            made[at] = _reduced(made[at], i, x)
-            for v in made[at].outputs:
-                makers.pop(v, None)
+        if i.method != "reduce" or out_of(i) is not None:
             continue
-        if i.method == "fused" or _is_plain(i):
-            makers.update({v: len(made) for v in i.outputs if uses.get(v) == 1})
-        made.append(i)
-    return finished(program, made, {})
+        x = i.arguments[1]
+        maker = search.maker.get(x)
+        if maker is None or search.facts.uses[x] != 1:
+            continue
+        if _is_plain(maker) or (maker.method == "fused" and maker.arguments[0].reduce is None):
+            search.exchange((maker, i), x, _reduced(maker, i, x))
+    return search.done()
 
 
 def _reduced(maker: Instruction, i: Instruction, x: Value) -> Instruction:

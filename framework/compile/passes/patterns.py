@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -44,29 +43,23 @@ class Call(NamedTuple):
     name: str = ""
 
 
-class Name(NamedTuple):
-    """A pattern that anything fits, or with `rest` all arguments that are left."""
-
-    name: str
-    rest: bool = False
+class Name(str):
+    """A pattern that anything fits."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Rest(Name):
+    """A pattern that all arguments that are left fit."""
+
+
+class Found(NamedTuple):
     """What the names of a pattern are, and the instructions that it is made of."""
 
     names: dict[str, Any]
     parts: tuple[Instruction, ...]
 
-    def __getitem__(self, name: Any) -> Any:
-        return self.names[name]
-
     def named(self, name: str, a: Any) -> Found:
         """The same with one name more, or with none."""
         return Found({**self.names, name: a}, self.parts) if name else self
-
-
-NOTHING = Found({}, ())
 
 
 @cache
@@ -82,7 +75,7 @@ def pattern(text: str) -> Call:
             case ast.NamedExpr(ast.Name(name), call):
                 return read(call)._replace(name=name)
             case ast.Starred(ast.Name(name)):
-                return Name(name, True)
+                return Rest(name)
             case ast.Name(name):
                 return Name(name)
         return ast.literal_eval(node)
@@ -112,7 +105,7 @@ class Search:
         """The methods that make what an instruction reads."""
         return {self.maker[v].method for v in i.inputs if v in self.maker}
 
-    def fits(self, p: Call, i: Instruction, before: Found = NOTHING) -> list[Found]:
+    def fits(self, p: Call, i: Instruction, before: Found | None = None) -> list[Found]:
         """The ways in which the pattern of a call fits an instruction."""
         if i.method != p.method:
             return []
@@ -120,13 +113,14 @@ class Search:
         if i.method == "binary" and i.arguments[0] in ("add", "mul"):
             name, a, b, *out = i.arguments
             ways.append((name, b, a, *out))
-        start = replace(before.named(p.name, i.outputs[0]), parts=(i, *before.parts))
+        names, parts = before or ({}, ())
+        start = Found(names, (i, *parts)).named(p.name, i.outputs[0])
         made = []
         for arguments in ways:
             found = [start]
             for at, (q, a) in enumerate(zip_longest(p.arguments, arguments)):
-                if isinstance(q, Name) and q.rest:
-                    found = [f.named(q.name, arguments[at:]) for f in found]
+                if isinstance(q, Rest):
+                    found = [f.named(q, arguments[at:]) for f in found]
                     break
                 found = [g for f in found for g in self._argument(q, a, f)]
             made += found
@@ -135,7 +129,7 @@ class Search:
     def _argument(self, q: Any, a: Any, found: Found) -> list[Found]:
         """The ways in which the pattern of an argument fits one."""
         if isinstance(q, Name):
-            return [found.named(q.name, a)] if found.names.get(q.name, a) is a else []
+            return [found.named(q, a)] if found.names.get(q, a) is a else []
         if not isinstance(q, Call):
             return [found] if type(q) is type(a) and q == a else []
         i = self.maker.get(a) if isinstance(a, Value) else None
@@ -153,30 +147,32 @@ class Search:
         """Whether nobody but the pattern reads a value, if it is a call without name."""
         return not isinstance(q, Call) or q.name != "" or self.facts.uses.get(v) == 1
 
-    def put(self, of: Value, *others: Instruction) -> None:
-        """Replace the instruction that makes a value by others."""
-        self.slots[self.time[of]] = list(others)
+    def exchange(self, gone: Iterable[Instruction], of: Value, *made: Instruction) -> None:
+        """Drop instructions, and put others where a value was made."""
+        at = self.time[of]
+        for p in gone:
+            slot = self.slots[self.time[p.outputs[0]]]
+            slot[:] = [i for i in slot if i is not p]
+        self.slots[at] += made
+        self.maker |= {v: i for i in made for v in i.outputs}
+        self.time |= {v: at for i in made for v in i.outputs}
 
     def join(self, found: Found, call: Call, more: Any, soon: bool) -> bool:
         """Replace the parts of what was found by one call, if its operands are the same there."""
         names = found.names | (more if isinstance(more, dict) else {})
         parts = sorted(found.parts, key=lambda p: self.time[p.outputs[0]])
-        times = [self.time[p.outputs[0]] for p in parts]
+        places = [p.outputs[0] for p in parts]
+        first, last = self.time[places[0]], self.time[places[-1]]
         values = Instruction("", tuple(found.names.values()), ()).inputs
-        late = soon and any(self.time.get(v, -1) >= times[0] for v in values)
-        if late or self.facts.between(self.facts.changes, values, times[0], times[-1]):
+        late = soon and any(self.time.get(v, -1) >= first for v in values)
+        if late or self.facts.between(self.facts.changes, values, first, last):
             return False
-        for t, p in zip(times, parts, strict=True):
-            self.slots[t] = [i for i in self.slots[t] if i is not p]
         made: list[Instruction] = []
         arguments = self._arguments(call, names, made, parts[-1].scope)
         results = *parts[-1].outputs, *(v for p in parts[:-1] for v in p.outputs[1:])
         made.append(merged(call.method, arguments, results, *parts))
         made[-1].forward = parts[-1].forward
-        at = times[0 if soon else -1]
-        self.slots[at] += made
-        self.maker |= {v: i for i in made for v in i.outputs}
-        self.time |= {v: at for i in made for v in i.outputs}
+        self.exchange(parts, places[0 if soon else -1], *made)
         return True
 
     def _arguments(
@@ -186,7 +182,7 @@ class Search:
         given: list[Any] = []
         for t in call.arguments:
             if isinstance(t, Name):
-                given += names[t.name] if t.rest else [names[t.name]]
+                given += names[t] if isinstance(t, Rest) else [names[t]]
             elif isinstance(t, Call):
                 arguments = self._arguments(t, names, made, scope)
                 like = next(v for v in arguments if isinstance(v, Value))

@@ -24,21 +24,20 @@ def pools(program: Program) -> Program:
     """Find max pools of relus whose gradients come one after the other; exchange both."""
     search = Search(program)
     pairs = search.all("binary('relu_grad', max_pool_grad(g, p, *shape), y)")
-    for found in search.all("max_pool((y := unary('relu', x)), *window)") if pairs else ():
-        (relu, pool), y = found.parts, found["y"]
-        small, p = pool.outputs
-        own = [f for f in pairs if f["y"] is y and f["p"] is p]
-        if not own or search.facts.uses[y] != 1 + len(own) or search.facts.uses[p] != len(own):
+    for names, (relu, pool) in search.all("max_pool((y := unary('relu', x)), *window)"):
+        y, (small, p) = names["y"], pool.outputs
+        own = [f for f in pairs if f.names["y"] is y and f.names["p"] is p]
+        uses = search.facts.uses
+        if not own or uses[y] != 1 + len(own) or uses[p] != len(own):
             continue
         top = search.value(small.shape, small.dtype)
-        first = replace(pool, arguments=(found["x"], *found["window"]), outputs=(top, p))
-        search.put(y)
-        search.put(small, first, replace(relu, arguments=("relu", top), outputs=(small,)))
-        for f in own:
-            back, mask = f.parts
+        first = replace(pool, arguments=(names["x"], *names["window"]), outputs=(top, p))
+        last = replace(relu, arguments=("relu", top), outputs=(small,))
+        search.exchange((relu, pool), small, first, last)
+        for names, (back, mask) in own:
             g = Value(back.outputs[0].number, small.shape, small.dtype)
-            masked = replace(mask, arguments=("relu_grad", f["g"], small), outputs=(g,))
-            arguments = (g, p, *f["shape"])
-            search.put(back.outputs[0], masked)
-            search.put(mask.outputs[0], replace(back, arguments=arguments, outputs=mask.outputs))
+            first = replace(mask, arguments=("relu_grad", names["g"], small), outputs=(g,))
+            last = replace(back, arguments=(g, p, *names["shape"]), outputs=mask.outputs)
+            search.exchange((back,), back.outputs[0], first)
+            search.exchange((mask,), mask.outputs[0], last)
     return search.done()

@@ -23,7 +23,7 @@ from ...graph.program import Program, flops, nbytes
 from .rewrite import Names, current, finished, namer, renamed
 
 LONGEST = 6  # instructions that make one value again
-Choice = tuple[Value, list[Instruction], int]  # a value, its recipe, and who reads it next
+Choice = tuple[float, Value, list[Instruction], int]
 
 
 def recompute(program: Program, budget: int) -> Program:
@@ -31,52 +31,50 @@ def recompute(program: Program, budget: int) -> Program:
     refused: set[Value] = set()
     now, at = busiest(program)
     while now > budget:
-        found = _best(Memory(program), at, refused)
-        if found is None:
+        choices = _choices(Memory(program), at, refused)
+        if not choices:
             break
-        refused.add(found[0])
-        changed = _again(program, *found)
+        _, v, recipe, use = max(choices, key=lambda choice: choice[0])
+        refused.add(v)
+        changed = _again(program, v, recipe, use)
         then, place = busiest(changed)
         if then <= now:
             program, now, at = changed, then, place
     return program
 
 
-def _best(facts: Memory, at: int, refused: Set[Value]) -> Choice | None:
-    """The value with the most bytes for the arithmetic that can be dropped over instruction at."""
-    found, most = None, 0.0
+def _choices(facts: Memory, at: int, refused: Set[Value]) -> list[Choice]:
+    """The values that can be dropped over instruction `at`: bytes for their arithmetic, and how."""
+    found = []
     fixed = facts.given | facts.kept | facts.changed | refused
     for v, reads in facts.reads.items():
         if v in fixed or facts.maker[v] >= at or at in reads or reads[-1] < at:
             continue
         use = next(n for n in reads if n > at)
-        needed = _needed(facts, v, use)
-        if needed is not None:
-            recipe = [facts.instructions[n] for n in sorted(needed)]
-            worth = nbytes(v) / (1 + sum(map(flops, recipe)))
-            if worth > most:
-                found, most = (v, recipe, use), worth
+        recipe = _recipe(facts, v, use)
+        if recipe:
+            found.append((nbytes(v) / (1 + sum(map(flops, recipe))), v, recipe, use))
     return found
 
 
-def _needed(facts: Memory, v: Value, use: int) -> set[int] | None:
-    """The instructions that make v from what is there at instruction `use`, or None."""
+def _recipe(facts: Memory, v: Value, use: int) -> list[Instruction]:
+    """The instructions that make v from what is there at instruction `use`; none if it is long."""
     needed: set[int] = set()
     wanted = [v]
     while wanted:
         n = facts.maker[wanted.pop()]
         i = facts.instructions[n]
         if i.method in IN_PLACE or out_of(i) is not None or len(needed) >= LONGEST:
-            return None
+            return []
         if facts.between(facts.changes, i.inputs, n, use):
-            return None
+            return []
         needed.add(n)
         for u in i.inputs:
             root = facts.root[u]
             alive = root in facts.given | facts.kept or facts.reads[root][-1] >= use
             if not alive and u is not v and facts.maker[u] not in needed:
                 wanted.append(u)
-    return needed
+    return [facts.instructions[n] for n in sorted(needed)]
 
 
 def _again(program: Program, v: Value, recipe: list[Instruction], use: int) -> Program:
