@@ -23,6 +23,7 @@ Workers = tuple[int, bool, int]
 PLAIN = (1, 1)
 BLOCK = 56  # tiles at a time, four strips of the product
 MANY = 8  # blocks
+FEW, SHARES = 2, 4  # panels of outputs that are too few to share; blocks that are not
 LARGEST = 1 << 24  # places of an image, for 32-bit offsets in bytes
 SIDE = 64  # channels of a step of a gradient for weights
 TILES, FEWEST_TILES = 64, 32  # of its steps, of its chunks
@@ -85,8 +86,8 @@ def make_plan(x: Shape, y: Shape, padding: Pairs, back: bool) -> Plan:
     before = tuple(2 - lo if back else lo for lo, _ in padding)
     tiles, panels = x[0] * -(-counts[0] // 4) * -(-counts[1] // 4), -(-outputs // PANEL)
     blocks = -(-tiles // BLOCK)
-    many = blocks >= MANY
-    block = -(-tiles // (blocks + blocks % 2 if many else blocks))
+    many = blocks >= MANY or panels <= FEW
+    block = -(-tiles // (max(blocks + blocks % 2, SHARES) if many else blocks))
     blocks, groups = -(-tiles // block), -(-inputs // GROUP)
     line = groups * GROUP + (GROUP if groups % GROUP == 0 else 0)
     side = side_of(x, before[0], POINTS, tuple(counts), line, block)
