@@ -21,6 +21,8 @@ BATCHES = {  # methods that can, and the places of batches among their arguments
     "conv": (0,),
     "conv_input_grad": (0,),
     "conv_weight_grad": (0, 1),
+    "cross_entropy_mean": (0,),
+    "cross_entropy_mean_grad": (1,),
     "linear": (0,),
     "linear_grad": (0, 1),
     "linear_grad_sgd": (0, 1),
@@ -35,6 +37,7 @@ BATCHES = {  # methods that can, and the places of batches among their arguments
 }
 LINEAR_GRADS = ("linear_grad", "linear_grad_sgd", "linear_grad_adam")
 STRIDE = {"conv": 3, "conv_input_grad": 3, "conv_weight_grad": 3}  # its place
+WITHOUT_OUT = {"linear": 4, "cross_entropy_mean": 3, "cross_entropy_mean_grad": 5}  # arguments
 FLOATS = ("float32", "float64")
 ALL = ((0, 2, 3), (0, 1, 2, 3))  # axes that mean the same in either order
 FEWEST = 16  # examples: a vector
@@ -61,7 +64,7 @@ def made(i: Instruction) -> Value | None:
         return None
     if i.method in LINEAR_GRADS and not i.arguments[3][0]:
         return None
-    return i.outputs[0]
+    return i.outputs[i.method == "cross_entropy_mean"]  # after the loss, the softmax
 
 
 def able(i: Instruction) -> bool:
@@ -87,8 +90,8 @@ def able(i: Instruction) -> bool:
         return len({*shapes}) == 1 and len(a) == len(BATCHES[i.method]) + 1
     if i.method == "reshape":
         return sorted(map(len, shapes)) == [2, 4]
-    if i.method == "linear":
-        return len(shapes[0]) == 2 and len(a) <= 4
+    if i.method in WITHOUT_OUT:
+        return len(shapes[0]) == 2 and len(a) <= WITHOUT_OUT[i.method]
     return i.method in LINEAR_GRADS or len(shapes[0]) == 4
 
 

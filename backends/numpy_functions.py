@@ -229,3 +229,15 @@ BINARY: dict[str, Function] = {
     "softplus_grad": _softplus_grad,
     "gelu_grad": _gelu_grad,
 }
+
+
+def unary(name: str, x: Any, out: Any = None) -> Any:
+    """`unary`, which may warn."""
+    y = UNARY[name](x) if out is None else UNARY[name](x, out)
+    return y if y.__class__ is np.ndarray else np.asarray(y)
+
+
+def binary(name: str, a: Any, b: Any, out: Any = None) -> Any:
+    """`binary`, which may warn."""
+    y = BINARY[name](a, b) if out is None else BINARY[name](a, b, out)
+    return y if y.__class__ is np.ndarray else np.asarray(y)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
+from types import MethodType
 from typing import Any
 
 from .lanes import batches, in_lanes, turned
+from .numpy_functions import binary, enter_quiet, leave_quiet, unary
 from .numpy_lanes import METHODS, from_lanes, to_lanes
 from .program import Instruction, Loadable, Runner, Value
-from .replay import Call, Layout, Replay, make, replay
+from .replay import Call, Layout, Replay, unrolled
 from .tier1 import Buffer
 
 Timing = tuple[Instruction, int, int]
 
 
 def load(backend: Any, program: Loadable) -> Runner:
-    """The plain loop, or one that knows lanes."""
-    if not program.lanes:
-        return replay(backend, program)
-    return LanesReplay(backend, program, LanesLayout(backend, program))
+    """The runner of a program."""
+    return NumpyReplay(backend, program, LanesLayout(backend, program))
 
 
 class LanesLayout(Layout):
@@ -45,7 +45,8 @@ class LanesLayout(Layout):
                 self.of[v] = self.copy(v, instruction)
         call = super().call(instruction, ends)
         self.of |= original
-        function, arguments, results, _ = call
+        _, arguments, results, _ = call
+        function = bare(self.backend, instruction.method)
         if inside and instruction.method in METHODS:
             function, arguments = METHODS[instruction.method], self.planned(instruction, arguments)
         if inside and instruction.method == "fused":
@@ -70,25 +71,41 @@ class LanesLayout(Layout):
         return [places[-1] if len(places) > several else self.none, *places[:several]]
 
 
-class LanesReplay(Replay):
-    """The loop, which times what no method of the backend is called for."""
+def bare(backend: Any, method: str) -> Any:
+    """A method that does not keep ufuncs quiet, as they are anyway in a run."""
+    if method in ("unary", "binary"):
+        return {"unary": unary, "binary": binary}[method]
+    bound = getattr(backend, method)
+    function = getattr(bound, "__wrapped__", None)
+    return bound if function is None else MethodType(function, backend)
+
+
+class NumpyReplay(Replay):
+    """The loop, inside which ufuncs keep quiet; it times what no method of the backend is."""
 
     layout: LanesLayout
+
+    def __call__(self, given: list[Buffer], key: int, counter: int) -> list[Buffer]:
+        token = enter_quiet()
+        try:
+            return super().__call__(given, key, counter)
+        finally:
+            leave_quiet(token)
 
     def timed(
         self, given: list[Buffer], key: int, counter: int
     ) -> tuple[list[Buffer], list[Timing]]:
         """Run once; and when each instruction in lanes ran. The others are called by their name."""
         env, times = self.begin(given, key, counter), []
-        start = perf_counter_ns()
+        start = 0
         for call, (instruction, inside) in zip(self.layout.calls, self.layout.behind, strict=True):
             if not inside:
                 call = (getattr(self.backend, instruction.method), *call[1:])
-                start = 0
-            elif not start:
-                start = perf_counter_ns()
-            make([call], env)
-            if inside and call[0] not in (to_lanes, from_lanes):
-                times.append((instruction, start, perf_counter_ns()))
+            step = unrolled([call])
+            start = start or perf_counter_ns()
+            step(env)
+            if call[0] not in (to_lanes, from_lanes):
+                if inside:
+                    times.append((instruction, start, perf_counter_ns()))
                 start = 0
         return self.end(env), times

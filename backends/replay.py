@@ -124,10 +124,11 @@ class Replay:
         self.returns = [layout.of[v] for v in program.returns]
         self.transient = {*self.reads, *self.returns} - {layout.of[v] for v in self.kept}
         self.idle: list[list[Any]] = []
+        self.run = unrolled(layout.calls)
 
     def __call__(self, given: list[Buffer], key: int, counter: int) -> list[Buffer]:
         env = self.begin(given, key, counter)
-        make(self.layout.calls, env)
+        self.run(env)
         return self.end(env)
 
     def begin(self, given: list[Buffer], key: int, counter: int) -> list[Any]:
@@ -159,15 +160,40 @@ def replay(backend: Any, program: Loadable) -> Runner:
     return Replay(backend, program, Layout(backend, program))
 
 
-def make(calls: list[Call], env: list[Any]) -> None:
-    """Make the calls, and drop what is not read again."""
-    for function, places, results, ends in calls:
-        found = function(*[env[p] if type(p) is int else [env[q] for q in p] for p in places])
-        if type(found) is tuple or type(found) is list:
-            made = [buffer for buffer in found if buffer is not None]
-            for at, buffer in zip(results, made, strict=True):
-                env[at] = buffer
-        elif results:
-            env[results[0]] = found
-        for at in ends:
-            env[at] = None
+def unrolled(calls: list[Call]) -> Callable[[list[Any]], None]:
+    """A function of the list that makes the calls, and drops what is not read again.
+
+    Its text has a few lines for each call, such as
+
+        x = f3(e[4], e[9], [e[1], e[2]])
+        e[12] = x
+        e[4] = e[9] = None
+
+    which takes Python a third of the time that a loop over the calls takes.
+    """
+    lines = ["def run(e):", "    pass"]
+    names: dict[str, Any] = {"several": _several}
+    for k, (function, places, results, ends) in enumerate(calls):
+        names[f"f{k}"] = function
+        lines.append(f"    x = f{k}({', '.join(map(_written, places))})")
+        if results:
+            lines.append("    if x.__class__ is tuple or x.__class__ is list:")
+            lines.append(f"        several(e, {results}, x)")
+            lines.append(f"    else: e[{results[0]}] = x")
+        if ends:
+            lines.append(f"    {''.join(f'e[{at}] = ' for at in ends)}None")
+    exec(compile("\n".join(lines), "<replay>", "exec"), names)
+    run: Callable[[list[Any]], None] = names["run"]
+    return run
+
+
+def _written(place: Any) -> str:
+    """An argument as text."""
+    return f"e[{place}]" if type(place) is int else f"[{', '.join(map(_written, place))}]"
+
+
+def _several(env: list[Any], places: Places, found: Any) -> None:
+    """Put the results of a call into their places; None is one that was not asked for."""
+    made = [buffer for buffer in found if buffer is not None]
+    for at, buffer in zip(places, made, strict=True):
+        env[at] = buffer

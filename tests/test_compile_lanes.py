@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,7 @@ from test_compile_passes import NUMPY, made
 import etude
 from etude import functional as F
 from etude import nn, optim
-from etude.backends import numpy_lanes
+from etude.backends import numpy_lanes_conv
 from etude.framework.compile.passes import PASSES, optimize
 from etude.framework.compile.passes.lanes import lanes
 
@@ -77,7 +78,7 @@ def trained(net: Any, x: Any, optimizer: str, passes: Any, compiled: bool = True
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", CASES)
 def test_nets_train_in_lanes_as_in_eager_code(monkeypatch: Any, case: str, dtype: str) -> None:
-    monkeypatch.setattr(numpy_lanes, "BLOCK_BYTES", 5000 if "p" in case else 1 << 22)
+    monkeypatch.setattr(numpy_lanes_conv, "BLOCK_BYTES", 5000 if "p" in case else 1 << 22)
     found = []
     with etude.use_backend("numpy"):
         for compiled in (True, False):
@@ -195,6 +196,30 @@ def test_what_changes_in_place_is_not_copied_before() -> None:
     assert found == pytest.approx([f(etude.ones(N, 1, 6, 6)).item() for _ in range(2)], rel=1e-5)
 
 
+def test_losses_leave_examples_out_in_lanes() -> None:
+    found = []
+    labels = etude.tensor([n % 5 - 2 * (n % 3) for n in range(N)]).clip(-1, 4)
+    x = etude.randn(N, 20)
+    for compiled in (True, False):
+        etude.manual_seed(1)
+        net = nn.Sequential(nn.Linear(20, 8), nn.Sigmoid(), nn.Linear(8, 5, bias=False))
+
+        def gradients(x, net=net):
+            net.zero_grad()
+            loss = F.cross_entropy(net(x), labels, ignore_index=-1)
+            loss.backward()
+            return loss
+
+        run = etude.compile(gradients) if compiled else gradients
+        found.append([run(x).item(), *(p.grad.numpy() for p in net.parameters())])
+        if compiled:
+            laid = [i.method for i, _ in run.programs[-1][1].steps()]
+            assert "cross_entropy_mean_grad" in laid
+            assert len(run.programs[-1][1].lanes) > 5
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
 def scorer() -> Any:
     net = nn.Sequential(nn.Conv2d(2, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     net.append(nn.Linear(144, 3))
@@ -218,3 +243,59 @@ def test_explain_names_what_lies_side_by_side() -> None:
     run = scorer()
     run(etude.randn(N, 2, 8, 8))
     assert f"== lanes: {PASSES['lanes'].does} ==\n  side by side: %" in run.explain()
+
+
+# gradients of the last run ------------------------------------------------------------------------
+def stepper() -> tuple[Any, Any]:
+    net = nn.Linear(4, 3)
+    opt = optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x, y):
+        opt.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        opt.step()
+
+    return net, etude.compile(step)
+
+
+def test_old_gradients_go_before_new_ones_come_unless_somebody_holds_them() -> None:
+    net, step = stepper()
+    x, y = etude.randn(N, 4), etude.arange(N) % 3
+    for _ in range(3):
+        step(x, y)
+    run, seen = step.entries[0].runner, []
+    old = weakref.ref(net.bias.grad.buffer)
+    step.entries[0].runner = lambda *given: (seen.append(old() is None), run(*given))[1]
+    step(x, y)
+    held = net.weight.grad
+    before, old = held.numpy().copy(), weakref.ref(net.weight.grad.buffer)
+    step(x, y)
+    assert seen == [True, False]
+    assert net.weight.grad is not held
+    np.testing.assert_array_equal(held.numpy(), before)
+
+
+def test_a_run_that_fails_leaves_no_gradient_without_numbers() -> None:
+    net, step = stepper()
+    x, y = etude.randn(N, 4), etude.arange(N) % 3
+    for _ in range(3):
+        step(x, y)
+    weights = net.weight.detach().numpy()
+    before = weights.copy()
+    with pytest.raises(etude.errors.IndexOutOfRange):
+        step(x, y + 1)
+    assert net.weight.grad is None
+    np.testing.assert_array_equal(weights, before)
+    for _ in range(2):
+        step(x, y)
+
+    def interrupted(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    run, step.entries[0].runner = step.entries[0].runner, interrupted
+    with pytest.raises(KeyboardInterrupt):
+        step(x, y)
+    assert net.weight.grad is None
+    step.entries[0].runner = run
+    step(x, y)
+    assert net.weight.grad.shape == (3, 4)

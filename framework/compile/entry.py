@@ -127,7 +127,8 @@ class Entry:
         self.replaced = [(i, at + n) for n, i in enumerate(changed)]
         at += len(changed)
         self.grads, self.first_grad = [p for p, _ in program.grads], at
-        self.left: list[Any] = [None] * len(self.grads)  # the gradients of the last run
+        self.nothing: list[Any] = [None] * len(self.grads)
+        self.left = self.nothing  # the gradients of the last run
         self.blocks = program.random_blocks
         self.unusual = bool(recording.numbers or recording.before)
         self.unusual |= any(how == "number" for how, _ in recording.leaves)
@@ -222,12 +223,17 @@ class Entry:
         read: list[Any] = []
         if self.unusual:
             numbers, read = self._begin()
+        if self.left and self.plain:  # what goes away anyway makes room for what comes
+            renewed(self.grads, self.left, self.nothing, MINE)
         try:
             runner = self.runner
             if (profile := profiling.get()) is not None:
                 runner = profile.runner(self.program, self.backend, runner)
             made = runner(given, default_generator.seed, default_generator.counter)
-        except IndexError as error:
+        except BaseException as error:
+            self._forget()
+            if not isinstance(error, IndexError):
+                raise
             if self.harmless:
                 return fn(*args, **named)
             raise _outside(error) from None
@@ -240,6 +246,12 @@ class Entry:
         if self.single:
             return self._tensor(0, made[0], recording.leaves[0][1])
         return self._result(made, leaves, read)
+
+    def _forget(self) -> None:
+        """Drop gradients that lost their buffers to a run that failed."""
+        for p in self.grads:
+            if p.grad is not None and p.grad.buffer is None:
+                p.grad = None
 
     def _begin(self) -> tuple[list[Any], list[Any]]:
         """What is read, and what schedules do, before the program runs."""

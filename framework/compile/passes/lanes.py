@@ -24,6 +24,7 @@ from ...graph.lives import Memory
 from ...graph.program import Program, spec
 
 PRODUCTS = ("linear", "linear_grad", "linear_grad_sgd", "linear_grad_adam")  # read either order
+LIKE = ("unary", "reshape", "cross_entropy_mean", "cross_entropy_mean_grad")  # as what they read
 MOST = 4  # one of this many numbers is copied at most
 
 
@@ -52,7 +53,7 @@ def _fits(i: Instruction, laid: set[Value]) -> bool:
         return all(found) or (any(found) and len(spec(i.outputs[0])[0]) == 4)
     if i.method == "max_pool_grad":
         return found[1]
-    return found[0] if i.method in ("unary", "reshape") else True
+    return found[0] if i.method in LIKE else True
 
 
 def _places(program: Program) -> set[Value]:
