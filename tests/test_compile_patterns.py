@@ -17,10 +17,57 @@ from etude.framework.compile.passes.early import early
 from etude.framework.compile.passes.epilogue import epilogue, scales
 from etude.framework.compile.passes.fold import fold
 from etude.framework.compile.passes.norms import norms
+from etude.framework.compile.passes.patterns import Search
 from etude.framework.compile.passes.pools import pools
 from etude.framework.compile.passes.transposes import copies, transposes
 
 BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
+
+
+# the language -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "pattern, count",
+    [
+        ("unary('exp', x)", 2),
+        ("unary(f, x)", 3),
+        ("binary(f, unary('neg', x), y)", 1),
+        ("binary('add', a, unary('neg', b))", 1),  # a sum matches both ways round
+        ("binary('sub', a, unary('exp', b))", 1),
+        ("binary('sub', unary('exp', a), b)", 0),
+        ("binary('sub', a, (b := unary('exp', a)))", 0),  # one name, two values
+        ("binary('mul', a, unary('exp', b))", 0),  # others read that
+        ("binary('mul', a, (b := unary('exp', c)))", 1),
+        ("binary('mul', (a := binary(f, *b)), c)", 1),
+        ("reshape(reshaped((x := binary('mul', a, b))), (6,))", 2),
+        ("unary('exp', x, None)", 2),
+        ("unary('exp')", 0),
+    ],
+)
+def test_what_patterns_fit(pattern, count):
+    def f(x):
+        y = (-x) + x * 2.0 - x.exp()
+        z = y * (e := y.exp())
+        return e, z.reshape(3, 2).reshape(6)
+
+    assert len(Search(made(f, X)).all(pattern)) == count
+
+
+@pytest.mark.parametrize("moved", ["weight", "bias"])
+def test_no_product_moves_over_a_change_of_what_it_reads(moved):
+    w, other = etude.ones(4, 3, requires_grad=True), etude.ones(4, requires_grad=True)
+    opt = optim.SGD([w if moved == "weight" else other], 0.1)
+
+    def f(x):
+        opt.zero_grad()
+        y = F.linear(x, w.detach())
+        (w.sum() + other.sum()).backward()
+        opt.step()
+        return y.relu()
+
+    program = made(f, X, state=[w, other, opt])
+    after = epilogue(program)
+    assert (after is program) == (moved == "weight")
+    assert moved == "weight" or after(X).tolist() == program(X).tolist()
 
 
 # epilogues ----------------------------------------------------------------------------------------

@@ -86,8 +86,8 @@ def _number(i: Instruction, known: dict[Value, Any]) -> Any:
     exact = i.method == "binary" and i.arguments[0] in EXACT and dtype != "bool"
     if not exact and i.method not in ("full", "cast", *SPREAD):
         return None
-    operands = i.arguments[1:3] if exact else i.arguments[i.method == "full" :][:1]
-    numbers = [known.get(a) if isinstance(a, Value) else a for a in operands]
+    where = {"binary": slice(1, 3), "full": slice(1, 2)}.get(i.method, slice(0, 1))
+    numbers = [known.get(a) if isinstance(a, Value) else a for a in i.arguments[where]]
     if any(a is None or isinstance(a, Knob) for a in numbers):
         return None
     numbers = [stored(a, dtype) for a in numbers]
