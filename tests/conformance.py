@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from case import FLOATS, Case, Draw, map_draws
 from contract import watched
+from repeated import is_first, is_repeated, unwatched
 from running import (
     all_close,
     call,
@@ -28,7 +29,6 @@ from running import (
     values,
     wide,
 )
-from simulated import is_first, is_simulated, unwatched
 
 import etude
 
@@ -76,11 +76,11 @@ def conform(case: Case, backend: str) -> None:
 
 
 def run_checks(case: Case, backend: str) -> None:
-    """The checks that apply to the case; where simulated, some for a function's first alone."""
+    """The checks that apply to the case; in a repeated run some for a function's first alone."""
     failures, left_out = [], []
     checks = [check for check, applies in CHECKS.items() if applies(case)]
-    if is_simulated(backend) and not is_first(case):
-        checks = [check for check in checks if check not in ONCE_WHERE_SIMULATED]
+    if is_repeated(backend) and not is_first(case):
+        checks = [check for check in checks if check not in ONCE_WHERE_REPEATED]
     for check in checks:
         try:
             check(case, backend)
@@ -302,7 +302,7 @@ def sum_of_squares(ys: list[Any]) -> Any:
 
 
 # These compare once more what other checks compare, or run a case many times.
-ONCE_WHERE_SIMULATED = (
+ONCE_WHERE_REPEATED = (
     values_and_dtypes_agree_with_torch,
     values_agree_with_the_python_backend,
     gradients_agree_with_torch,

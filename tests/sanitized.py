@@ -69,6 +69,7 @@ def main(*arguments: str) -> int:
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:abort_on_error=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "PYTHONPATH": str(ROOT / "tests"),
+        "ETUDE_SANITIZED": "1",  # for repeated.py
     }
     command = [sys.executable, "-m", "pytest", "-p", "sanitized", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode

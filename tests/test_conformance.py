@@ -8,7 +8,7 @@ import pytest
 from case import Case
 from cases import CASES
 from conformance import conform, need_torch
-from simulated import is_first
+from repeated import is_first
 
 import etude
 

@@ -1,7 +1,8 @@
-"""Backends whose kernels run in a simulator here, which takes a thousand times as long."""
+"""Runs that repeat others: in CUDA's simulator, and of C kernels that were built another way."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,12 +12,22 @@ from case import Case
 
 @cache
 def is_simulated(backend: str) -> bool:
-    """Whether a backend's kernels are simulated: CUDA's, where ETUDE_CUDA=simulate asks for it."""
+    """Whether a backend's kernels are simulated: CUDA's, where ETUDE_CUDA=simulate asks for it.
+
+    That takes a thousand times as long.
+    """
     if backend != "cuda":
         return False
     from etude.kernels.cuda import toolchain
 
     return toolchain.simulating()
+
+
+@cache
+def is_repeated(backend: str) -> bool:
+    """Whether the run is for the backend's kernels alone: the rest was checked on other ones."""
+    chosen = os.environ.get("ETUDE_ISA") or os.environ.get("ETUDE_SANITIZED")
+    return is_simulated(backend) or (backend == "c" and bool(chosen))
 
 
 @contextmanager
