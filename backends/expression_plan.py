@@ -71,7 +71,8 @@ class Table:
     expression: Expression
     ways: list[int]  # of the inputs
     alone: list[bool]  # by register of the expression: one number for the whole block
-    generated: bool  # code made for it reads all first, and keeps what is no result to itself
+    generated: bool  # code made for it keeps what is no result to itself
+    ordered: bool  # and reads all of a number's inputs before it writes a result of it
     slots: list[tuple[str, int]] = field(default_factory=list)  # by register of the expression
     constants: list[int] = field(default_factory=list)
     registers: int = 0
@@ -128,8 +129,9 @@ def leaving(table: Table, at: int, alone: bool, size: int, folded: bool, around:
         return SPREAD
     if size * ITEMSIZE[e.dtypes[register]] >= around:
         return AROUND
-    last = table.generated or at >= max(e.last_reads[: len(e.inputs)])
-    return DIRECT if last else COPIED
+    if table.generated:
+        return DIRECT if table.ordered or len(e.results) == 1 else COPIED
+    return DIRECT if at >= max(e.last_reads[: len(e.inputs)]) else COPIED
 
 
 def instructions(
@@ -181,13 +183,15 @@ def lower(
     fold: list[int] | None = None,
     around: int = AROUND_FROM,
     generate: Generate | None = None,
+    ordered: bool = True,
 ) -> list[int] | None:
     """The plan, or None where the expression must go step by step.
 
     row: the address of the function for a step on operands of a dtype; fold: the words of the
     header that tell of a reduction; around: from how many bytes results go around the cache;
     generate: makes code of the expression, for each register whether it is one number for a whole
-    block, and the results' slots: its address then stands for the instructions.
+    block, and the results' slots: its address then stands for the instructions; ordered: whether
+    that code may find results in the memory of inputs, though there are several.
     """
     size = prod(shape)
     axes = merged_axes(shape, shapes)
@@ -197,7 +201,7 @@ def lower(
     single = [
         way == SINGLE or (way == IN_ROW and not step) for way, step in zip(ways, last, strict=True)
     ]
-    table = Table(e, ways, single, generate is not None)
+    table = Table(e, ways, single, generate is not None, ordered)
     table.slots = [table.register() if w == TILED else ("input", k) for k, w in enumerate(ways)]
     code, results = instructions(table, row, size, fold is not None, around)
     if size == 0 or table.registers > REGISTERS or (fold and table.alone[e.results[-1]]):

@@ -52,7 +52,8 @@ def plan_expression(
 ) -> tuple[Any, int, int, int] | None:
     """The plan, its blocks, how many are one thread's turn, and the work in single functions."""
     if e.generated:
-        words = lower(e, shape, shapes, lambda *_: 0, around=NEVER, generate=generate)
+        # LLVM is told that results are apart from inputs, so it may read a number after it is gone.
+        words = lower(e, shape, shapes, lambda *_: 0, None, NEVER, generate, ordered=False)
     else:
         words = lower(e, shape, shapes, row, around=NEVER)
     if words is None:

@@ -156,14 +156,20 @@ def test_forms(name: str, form: str) -> None:
     agree(name, CHAIN, *FORMS[form])
 
 
+@pytest.mark.parametrize("outs", ["01...", ".10..", "0..1.", "...10"])
 @pytest.mark.parametrize("name", GENERATING)
-def test_results_over_inputs(name: str) -> None:
+def test_results_over_inputs(name: str, outs: str) -> None:
     e = Expression(
-        ("float32", "float32"),
-        (step("mul", r[0], r[1]), step("add", r[2], r[0]), step("sub", r[2], r[1])),
-        (2, 4, 3),
+        ("float32", "int32"),
+        (
+            *(Step("cast", "float32", (r[1],), "float32"), step("mul", r[0], r[2])),
+            *(Step("cast", "int32", (r[3],), "int32"), step("sub", r[1], r[4], dtype="int32")),
+            *(step("add", r[2], r[0]), step("exp", r[0])),
+        ),
+        (3, 5, 6, 4, 7),
     )
-    agree(name, e, (33, 70), [(33, 70)] * 2, (0, 1, None))
+    given = [int(k) if k != "." else None for k in outs]
+    agree(name, e, (33, 71), [(33, 71)] * 2, given)
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2), (0, 1, 2)])

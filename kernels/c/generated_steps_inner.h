@@ -10,15 +10,21 @@ INLINE void NAME(load)(T *y, const char *from, int64_t i, int64_t left) {
     if (left >= NF) {
         VECTORS *(V *)(y + k) = CONVERTED(*(const VU *)(x + k), V);
     } else {
-        VECTORS *(V *)(y + k) = (V){0};
-        for (int64_t k = 0; k < left; k++) y[k] = x[k];
+        MEMORY own[NF] = {0}; /* a copy: results of another type may lie where inputs do */
+        memcpy(own, x, (size_t)left * sizeof(MEMORY));
+        EACH y[k] = own[k];
     }
 }
 
 INLINE void NAME(store)(char *to, const T *y, int64_t i, int64_t left) {
     MEMORY *x = (MEMORY *)to + i;
-    if (left >= NF) VECTORS *(VU *)(x + k) = CONVERTED(*(const V *)(y + k), VU);
-    else for (int64_t k = 0; k < left; k++) x[k] = (MEMORY)y[k];
+    if (left >= NF) {
+        VECTORS *(VU *)(x + k) = CONVERTED(*(const V *)(y + k), VU);
+    } else {
+        MEMORY own[NF];
+        EACH own[k] = (MEMORY)y[k];
+        memcpy(x, own, (size_t)left * sizeof(MEMORY));
+    }
 }
 
 /* One number for all positions. */
