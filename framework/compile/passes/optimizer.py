@@ -40,25 +40,22 @@ def optimizer(program: Program) -> Program:
     return finished(program, [i for i in made if i is not None], {})
 
 
-def _kind(i: Instruction) -> Any:
-    """Equal for steps that one call can make."""
+def _several(i: Instruction) -> tuple[str, list[list[Any]], tuple[Any, ...]]:
+    """A step as one for several parameters: the method, lists of what each has, and numbers."""
     method = SEVERAL[i.method]
     lists, numbers = i.arguments[: LISTS[method]], i.arguments[LISTS[method] :]
-    first = [a[0] if isinstance(a, (list, tuple)) else a for a in lists]
-    dtype = next(v.dtype for v in first if isinstance(v, Value))
+    return method, [list(a) if isinstance(a, (list, tuple)) else [a] for a in lists], numbers
+
+
+def _kind(i: Instruction) -> Any:
+    """Equal for steps that one call can make."""
+    method, lists, numbers = _several(i)
+    dtype = next(a.dtype for a, *_ in lists if isinstance(a, Value))
     same = [same_number(n) if isinstance(n, Knob) else (type(n), repr(n)) for n in numbers]
     return method, dtype, *same
 
 
 def _both(first: Instruction, last: Instruction) -> Instruction:
-    method = SEVERAL[last.method]
-    count = LISTS[method]
-    lists = [
-        [*_listed(a), *_listed(b)]
-        for a, b in zip(first.arguments[:count], last.arguments[:count], strict=True)
-    ]
-    return merged(method, (*lists, *last.arguments[count:]), (), first, last)
-
-
-def _listed(a: Any) -> list[Any]:
-    return list(a) if isinstance(a, (list, tuple)) else [a]
+    (method, some, numbers), (_, others, _) = _several(first), _several(last)
+    lists = [a + b for a, b in zip(some, others, strict=True)]
+    return merged(method, (*lists, *numbers), (), first, last)
