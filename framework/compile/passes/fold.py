@@ -52,7 +52,8 @@ def fold(program: Program, backend: Backend | None = None) -> Program:
         number = _number(i, known)
         if number is not None:
             known[y] = number
-            filled = Instruction("full", (y.shape, number, y.dtype), i.outputs, None, i.scope)
+            shape, dtype = spec(y)
+            filled = Instruction("full", (shape, number, dtype), i.outputs, None, i.scope)
             return (i if i.method == "full" else filled,)
         made = None if backend is None else _computed(i, backend, constants, known)
         if made is not None:
