@@ -16,9 +16,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SPLIT = ("test_conformance.py", "test_tier1_is_enough.py", "test_torch_samples.py")
 NUMBAS_OWN = ("test_contract.py", "test_numba_backend.py", "test_recurrent_kernels.py")
-# What these run is not measured: bench/, or the source as text.
-UNTRACED = ("test_bench.py", "test_bench_ops.py", "test_bench_page.py", "test_bench_claims.py")
-UNTRACED += ("test_architecture.py",)
+# Not traced for coverage, which takes as long again: what these run is not measured (bench/, kernels
+# that are compiled, the source as text), or all of it is run by others too, in less time.
+UNTRACED = {f"test_{name}.py" for name in ("bench", "bench_ops", "bench_page", "bench_claims")}
+UNTRACED |= {"test_architecture.py", "test_cuda_resources.py", "test_cuda_mma.py"}
+UNTRACED |= {"test_bench_cases.py", "test_c_matmul.py", "test_c_conv.py", "test_fuzz.py"}
+UNTRACED |= {"test_train_compiled.py", "test_compile_train.py", "test_graph.py"}
+UNTRACED |= {"test_models_sizes.py", "test_torch_samples_nn.py", "test_tutorials.py"}
 PARTS = 24  # many, so that the workers end together; few, so that each has little to ask
 
 
@@ -26,6 +30,7 @@ PARTS = 24  # many, so that the workers end together; few, so that each has litt
 # NumPy is not imported yet; etude's own threads, which tests are about, are as many as ever.
 for library in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(library, "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 class RootIsADirectory:

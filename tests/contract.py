@@ -33,6 +33,7 @@ UNWATCHED = {
     "observe",
     "set_threads",
     "release_memory",
+    "generated",
     "lend",
     "borrow",
     "interface",

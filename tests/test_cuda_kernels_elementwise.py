@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import etude
 from etude.kernels import scalar
 from etude.kernels.cuda import compiler, elementwise, toolchain
 from etude.kernels.cuda.divide import BITS, divisor, quotient_of
@@ -147,3 +148,9 @@ def test_float32_functions_have_no_float64_instruction() -> None:
     steps.append(Step("binary", "logical_xor", (len(steps), 0), "float32", "bool"))
     chain = Chain(("float32",), (FULL,), tuple(steps), (len(steps) - 1, len(steps)))
     assert toolchain.resources(elementwise.kernel(chain), "sm_90").doubles == 0
+
+
+def test_a_name_does_not_depend_on_the_type_of_its_dtypes() -> None:
+    named, typed = single("unary", "exp", "float32", 1), single("unary", "exp", etude.float32, 1)
+    assert named == typed
+    assert repr(elementwise.plain(named)) == repr(elementwise.plain(typed)) == repr(named)

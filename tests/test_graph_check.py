@@ -20,7 +20,7 @@ IN_PLACE |= {"amsgrad_step", "rmsprop_step", "rmsprop_steps", "adagrad_step", "a
 IN_PLACE |= {"linear_grad_sgd", "linear_grad_adam"}
 NO_COMPUTATION = {"from_host", "share", "to_host", "dtype", "empty", "keep", "synchronize", "load"}
 NO_COMPUTATION |= {"set_threads", "release_memory", "arena", "in_arena"}
-NO_COMPUTATION |= {"lend", "borrow", "interface"}
+NO_COMPUTATION |= {"lend", "borrow", "interface", "generated"}
 
 
 def v(*shape, dtype="float32", number=0):

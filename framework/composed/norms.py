@@ -15,6 +15,7 @@ from ..ops.layer_norm import AFFINE, normalized_axes
 from ..ops.norm import BatchNorm, affine
 from ..ops.pointwise import clamp
 from ..ops.reduce import norm
+from ..shape import check_whole
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -46,6 +47,7 @@ def group_norm(
             op,
             f"expected x (N, C, ...), got {x.shape}; add a batch axis with x.unsqueeze(0)",
         )
+    num_groups = check_whole(op, "num_groups", num_groups)
     if num_groups < 1 or x.shape[1] % num_groups:
         raise fail(
             ShapeError,

@@ -26,7 +26,7 @@ from .program import Program, Slot
 
 OWN = {"to_host", "from_host", "share", "dtype", "synchronize", "observe"}
 OWN |= {"load", "arena", "in_arena", "set_threads", "release_memory"}
-OWN |= {"lend", "borrow", "interface"}
+OWN |= {"lend", "borrow", "interface", "generated"}
 CONTRACT = [n for n in dir(Backend) if not n.startswith("_") and callable(getattr(Backend, n))]
 
 

@@ -89,6 +89,18 @@ def dtypes(chain: Chain) -> list[str]:
     return [*chain.inputs, *(step.result for step in chain.steps)]
 
 
+def plain(chain: Chain) -> Chain:
+    """An equal chain in plain types, whose text is always the same: a name may be a DType."""
+    steps = [
+        Step(str(s.kind), str(s.name), tuple(map(int, s.operands)), str(s.dtype), str(s.result))
+        for s in chain.steps
+    ]
+    inputs, numbers = (tuple(map(str, names)) for names in (chain.inputs, chain.numbers))
+    modes, results = (tuple(map(int, places)) for places in (chain.modes, chain.results))
+    flags = int(chain.rank), bool(chain.wide), bool(chain.long)
+    return Chain(inputs, modes, tuple(steps), results, numbers, *flags)
+
+
 @cache
 def kernel(chain: Chain) -> Kernel:
     """Arguments: n; results; inputs; numbers; magic, shift and size of axes 1, 2, ...; strides.
@@ -97,7 +109,7 @@ def kernel(chain: Chain) -> Kernel:
     """
     source, names, signature = Writer(chain).write()
     label = "chain_" + "_".join([step.name for step in chain.steps][:4])
-    label += f"_{chain.inputs[0]}_{sha256(repr(chain).encode()).hexdigest()[:12]}"
+    label += f"_{chain.inputs[0]}_{sha256(repr(plain(chain)).encode()).hexdigest()[:12]}"
     narrow = "float64" not in dtypes(chain)
     function = compiled(label, source, names)
     return Kernel(label, function, signature, (BLOCK, 1, 1), narrow=narrow, contract=False)
