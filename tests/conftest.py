@@ -16,8 +16,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SPLIT = ("test_conformance.py", "test_tier1_is_enough.py", "test_torch_samples.py")
 NUMBAS_OWN = ("test_contract.py", "test_numba_backend.py", "test_recurrent_kernels.py")
-# Not traced for coverage, which takes as long again: what these run is not measured (bench/, kernels
-# that are compiled, the source as text), or all of it is run by others too, in less time.
+# Not traced for coverage, which takes as long again: what these run is not measured (bench/, code
+# that is compiled, the source as text), or all of it is run by others too, in less time.
 UNTRACED = {f"test_{name}.py" for name in ("bench", "bench_ops", "bench_page", "bench_claims")}
 UNTRACED |= {"test_architecture.py", "test_cuda_resources.py", "test_cuda_mma.py"}
 UNTRACED |= {"test_bench_cases.py", "test_c_matmul.py", "test_c_conv.py", "test_fuzz.py"}
