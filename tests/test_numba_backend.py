@@ -111,6 +111,23 @@ def python(code: str = PROGRAM, **environment: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+WRONG_IF_GIVEN_BACK = """
+import numpy as np, etude
+engine = etude.backends.get("numba")
+x = np.linspace(-1, 1, 100_000, dtype=np.float32)
+given = engine.from_host(x, x.shape, "float32")
+for name, left, right in (("sub", given, 0.5), ("sub", 0.5, given), ("gt", given, 0.5)):
+    print(round(float(np.asarray(engine.binary(name, left, right), np.float64).sum())))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc fills what is freed")
+def test_no_memory_is_read_that_was_given_back() -> None:
+    # The number of binary_number was, where threads read it: its array lived too short.
+    filled = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165"
+    assert python(WRONG_IF_GIVEN_BACK, GLIBC_TUNABLES=filled) == ["-50000", "50000", "25000"]
+
+
 def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     first, second = (python(NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
     assert first[0] == second[0]

@@ -310,6 +310,7 @@ def binary_number(task, out, a, number, mode, few):
         _line(task, address(out), address(cell), address(a), mode, out.size, few)
     else:
         _line(task, address(out), address(a), address(cell), mode, out.size, few)
+    return cell.size  # what was only an address to the call must live until here
 
 
 # broadcasting -------------------------------------------------------------------------------------
