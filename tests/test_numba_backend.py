@@ -128,6 +128,20 @@ def test_no_memory_is_read_that_was_given_back() -> None:
     assert python(WRONG_IF_GIVEN_BACK, GLIBC_TUNABLES=filled) == ["-50000", "50000", "25000"]
 
 
+def test_softmax_is_the_same_wherever_its_result_lies() -> None:
+    # Right behind x, compiled code checks whether the two overlap, and may go another way.
+    engine, room = etude.backends.get("numba"), np.zeros(1000)
+    for length in (4, 7, 16, 33):
+        x = room[: 3 * length].reshape(3, length)
+        x[...] = -np.random.default_rng(0).uniform(900, 1000, x.shape)
+        found = set()
+        for gap in (0, 1, 2, 3, 5, 8, 64, 500):
+            y = room[x.size + gap :][: x.size].reshape(x.shape)
+            engine.softmax(x, 1, out=y)
+            found.add(y.tobytes())
+        assert len(found) == 1
+
+
 def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     first, second = (python(NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
     assert first[0] == second[0]

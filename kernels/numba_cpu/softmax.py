@@ -57,12 +57,15 @@ def span(piece, rows, length):
 
 @device(fastmath=REASSOCIATE)
 def exponentials(y, x, top):
-    """y = exp(x - top); their sum."""
+    """y = exp(x - top); their sum.
+
+    In two loops: one that writes and adds would add in another order where y lies right behind x.
+    """
+    for j in range(x.size):
+        y[j] = exp(x[j] - top)
     total = x.dtype.type(0)
     for j in range(x.size):
-        e = exp(x[j] - top)
-        y[j] = e
-        total += e
+        total += y[j]
     return total
 
 
