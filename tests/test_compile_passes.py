@@ -14,10 +14,10 @@ from etude.framework.compile.passes.dead import dead
 from etude.framework.compile.passes.fold import fold
 from etude.framework.compile.passes.fuse import fuse, reductions
 from etude.framework.compile.passes.optimizer import optimizer
-from etude.framework.compile.passes.rewrite import Merged
 from etude.framework.compile.passes.transposes import copies, transposes
 from etude.framework.compile.wording import line, namer
 from etude.framework.graph import Recorder, record
+from etude.framework.graph.rewrite import Merged
 
 NUMPY = etude.backends.get("numpy")
 

@@ -17,9 +17,9 @@ from etude.framework.compile.passes.early import early
 from etude.framework.compile.passes.epilogue import epilogue, scales
 from etude.framework.compile.passes.fold import fold
 from etude.framework.compile.passes.norms import norms
-from etude.framework.compile.passes.patterns import Search
 from etude.framework.compile.passes.pools import pools
 from etude.framework.compile.passes.transposes import copies, transposes
+from etude.framework.graph.patterns import Search
 
 BACKENDS = [name for name, reason in etude.backends.available().items() if reason is None]
 

@@ -10,9 +10,9 @@ from etude.backends.base import Instruction, Value
 
 from ..graph.lives import eager_peak, peak
 from ..graph.program import Program, declared, nbytes
+from ..graph.rewrite import Merged
 from . import generate
 from .passes import PASSES
-from .passes.rewrite import Merged
 from .wording import Namer, line, namer
 
 SHOWN, LISTED = 6, 60  # changes of a pass, lines of a program

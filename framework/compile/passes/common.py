@@ -20,7 +20,7 @@ from etude.backends.base import IN_PLACE, Instruction, Knob, Value
 
 from ...graph.lives import Memory, out_of, writes
 from ...graph.program import Program
-from .rewrite import Names, rewritten
+from ...graph.rewrite import Names, rewritten
 
 
 def common(program: Program) -> Program:

@@ -16,10 +16,10 @@ from typing import Any
 
 from etude.backends.base import Value
 
+from ...graph.patterns import Search
 from ...graph.program import Program
+from ...graph.rewrite import merged
 from .dead import dead
-from .patterns import Search
-from .rewrite import merged
 
 IGNORE = -100  # no class has this number, and the labels that are gathered were checked
 PLACES = "reshaped((places := binary('add', reshaped(labels), starts)))"  # n C + label

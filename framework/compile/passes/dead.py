@@ -17,7 +17,7 @@ from etude.backends.base import IN_PLACE, Instruction, Value
 
 from ...graph.lives import Memory, writes
 from ...graph.program import Program
-from .rewrite import finished
+from ...graph.rewrite import finished
 
 
 def dead(program: Program) -> Program:

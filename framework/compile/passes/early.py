@@ -19,7 +19,7 @@ from etude.backends.base import Instruction, Value
 
 from ...graph.lives import READS_INDICES, Memory
 from ...graph.program import Program, spec
-from .rewrite import finished
+from ...graph.rewrite import finished
 
 # The method that does both, and how many arguments of the step are lists.
 EARLY = {"sgd_steps": ("linear_grad_sgd", 3), "adam_steps": ("linear_grad_adam", 4)}

@@ -19,8 +19,8 @@ from typing import Any
 
 from etude.backends.base import Value
 
+from ...graph.patterns import Condition, Exchange, joined
 from ...graph.program import Program
-from .patterns import Condition, Exchange, joined
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu")
 

@@ -24,8 +24,8 @@ from etude.backends.base import RANDOM, Backend, Instruction, Knob, Value
 
 from ...graph.lives import Memory, out_of
 from ...graph.program import Program, spec
+from ...graph.rewrite import Names, rewritten
 from .dead import dead
-from .rewrite import Names, rewritten
 
 EXACT: dict[str, Callable[[Any, Any], Any]] = {"add": add, "sub": sub, "mul": mul, "div": truediv}
 SPREAD = ("reshape", "strided", "transpose", "expand")  # of equal numbers: the same numbers

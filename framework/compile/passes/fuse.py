@@ -27,9 +27,9 @@ from typing import Any
 from etude.backends.base import Constant, Expression, Instruction, Knob, Register, Step, Value
 
 from ...graph.lives import Memory, out_of
+from ...graph.patterns import Search
 from ...graph.program import Program
-from .patterns import Search
-from .rewrite import ELEMENTWISE, finished, merged
+from ...graph.rewrite import ELEMENTWISE, finished, merged
 
 MOST_STEPS, MOST_INPUTS = 47, 14  # one more is joined; backends hold 48 and 16 at once
 SMALL = 2048  # elements, up to which functions without a common value share a call

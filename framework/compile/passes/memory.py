@@ -18,7 +18,7 @@ from etude.backends.base import Instruction, Plan, Value, place
 
 from ...graph.lives import OUT, Memory, peak
 from ...graph.program import Program, nbytes
-from .rewrite import ELEMENTWISE
+from ...graph.rewrite import ELEMENTWISE
 
 
 @dataclass(eq=False)

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...graph.patterns import Exchange, joined
 from ...graph.program import Program
-from .patterns import Exchange, joined
 
 
 def norms(program: Program) -> Program:

@@ -16,8 +16,8 @@ from etude.backends.base import Instruction, Knob, Value
 
 from ...graph.lives import Memory, writes
 from ...graph.program import Program
+from ...graph.rewrite import finished, merged
 from .common import same_number
-from .rewrite import finished, merged
 
 # How many arguments, at the front, are lists.
 LISTS = {"sgd_steps": 3, "adam_steps": 4, "rmsprop_steps": 5, "adagrad_steps": 3}

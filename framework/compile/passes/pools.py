@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from etude.backends.base import Value
 
+from ...graph.patterns import Search
 from ...graph.program import Program
-from .patterns import Search
 
 
 def pools(program: Program) -> Program:

@@ -20,7 +20,7 @@ from etude.backends.base import IN_PLACE, Instruction, Value
 
 from ...graph.lives import Memory, busiest, out_of
 from ...graph.program import Program, flops, nbytes
-from .rewrite import Names, current, finished, namer, renamed
+from ...graph.rewrite import Names, current, finished, namer, renamed
 
 LONGEST = 6  # instructions that make one value again
 Choice = tuple[float, Value, list[Instruction], int]

@@ -25,8 +25,8 @@ from etude.backends.base import Instruction, Shape, Value, row_major
 
 from ...graph.lives import Memory, out_of
 from ...graph.program import Program
+from ...graph.rewrite import Names, finished, rewritten
 from .dead import dead
-from .rewrite import Names, finished, rewritten
 
 Window = tuple[Value, Shape, tuple[int, ...], int]  # source, shape, strides, offset
 

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from etude.backends.base import Instruction, Value
 
-from ...graph.lives import Memory
-from ...graph.program import Program
+from .lives import Memory
+from .program import Program
 from .rewrite import finished, merged, namer
 
 Condition = Callable[..., Any]  # of the names in a pattern

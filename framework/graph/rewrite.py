@@ -1,4 +1,4 @@
-"""What the passes share: how a program is written anew."""
+"""How a program is written anew: what passes share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from etude.backends.base import Instruction, Value
 
-from ...graph.program import Program
+from .program import Program
 
 ELEMENTWISE = ("unary", "binary", "where", "cast")
 
