@@ -54,6 +54,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsADirectory(), "root-is-a-directory")
 
 
+def tracer(config: pytest.Config) -> Any:
+    """The coverage that pytest-cov was asked for, or None."""
+    plugin = config.pluginmanager.get_plugin("_cov")
+    return plugin.cov_controller.cov if plugin and plugin.cov_controller else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Stop a coverage that pytest-cov starts too much where pytest-xdist runs the tests.
@@ -61,12 +67,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     Each worker has two: the second one is saved; `no_cover` pauses the last, and the other would go
     on tracing. That of the process which deals the tests out sees nothing of etude.
     """
-    plugin = session.config.pluginmanager.get_plugin("_cov")
     parallel = (
         hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") != "no"
     )
-    if parallel and plugin and plugin.cov_controller:
-        plugin.cov_controller.cov.stop()
+    if parallel and (coverage := tracer(session.config)):
+        coverage.stop()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Any:
+    """Trace tests alone: pytest's own work between them takes twice as long with a trace."""
+    coverage = tracer(item.config)
+    if coverage is None:
+        return (yield)
+    if item.get_closest_marker("no_cover") is None:
+        coverage.start()
+    try:
+        return (yield)
+    finally:
+        coverage.stop()
 
 
 def group_of(test: str) -> str:
@@ -90,7 +109,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.no_cover)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if coverage := tracer(session.config):
+        coverage.stop()  # until a test is called
     gc.freeze()  # thousands of tests, which every collection would go through
     gc.set_threshold(10_000, 20, 20)  # rarely (not at 700, 10, 10): graphs are freed without it
 
