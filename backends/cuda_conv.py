@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
-from ..kernels.cuda import conv, conv_weight, depthwise, gemm_split
+from ..kernels.cuda import conv, conv_weight, depthwise, gemm_split, toolchain
 from ..kernels.cuda.divide import divisor
 from . import cuda_conv_plans as plans
 from .cuda_cuts import MULTIPROCESSORS, up
@@ -57,7 +57,8 @@ def run(
         packed = empty((groups * depth * rows,), "float32")
         tiles = up(depth, 32), up(rows, 32), groups
         sizes = image.head[0], len(image.offsets.numbers), rows, depth, plan.w_row, plan.w_group
-        launch(conv.pack(), tiles, packed, w, device_table(image.offsets), *sizes)
+        pack = conv.pack(toolchain.warps(conv.BLOCK, 2) // 32)
+        launch(pack, tiles, packed, w, device_table(image.offsets), *sizes)
         kernel = conv.conv(image.size, image.wide, bias, act)
         launch(kernel, image.grid, target, packed, x, b, table, *image.head, *image.tail)
     if not whole:
@@ -184,10 +185,9 @@ class CudaConv(ConvDefaults):
             parts = up(x.shape[0], each)
             target = gw if parts == 1 else empty((parts, gw.size), "float32")
             given = x.shape[0], each, g.shape[1], g.shape[1] // x.shape[1], *sizes
-            launch(
-                depthwise.weight_grad(), (gw.size, parts), target, x, g, *given,
-                *divisor(shapes[1][3]),
-            )  # fmt: skip
+            kernel = depthwise.weight_grad(toolchain.warps(depthwise.BLOCK, 2))
+            numbers = *given, *divisor(shapes[1][3])
+            launch(kernel, (gw.size, parts), target, x, g, *numbers)
         else:
             plan = plans.weight_plan(*shapes, *geometry, groups, tile_kind())
             parts = plan.grid[1]

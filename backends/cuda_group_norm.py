@@ -9,7 +9,7 @@ from ..kernels.cuda import batch_norm, batch_norm_grad, group_norm
 from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.folding import LANES
 from .cuda_norm import sums
-from .cuda_plans import cut, index_type
+from .cuda_plans import cut, cut_lanes, index_type
 from .cuda_runtime import empty, launch
 from .defaults.norm import NormDefaults
 from .tier1 import Buffer
@@ -43,14 +43,14 @@ class CudaGroupNorm(NormDefaults):
         for lanes in (LANES, group_norm.BLOCK):
             if length <= lanes * MOST:
                 each = 1 << (-(-length // lanes) - 1).bit_length()
-                blocks, block = cut(rows * LANES) if lanes == LANES else (rows, lanes)
+                blocks, block = cut_lanes(rows * LANES) if lanes == LANES else (rows, lanes)
                 given = y, mean, rstd, x, w, b, eps, rows, length, groups, c // groups
                 kernel = group_norm.registers(dtype, lanes, each, *flags, index)
                 launch(kernel, blocks, *given, *divisor(area, index), block=block)
                 return y, mean, rstd
         of_rows = self.reshape(x, (1, rows, length))
         means, squares, parts, each = sums(batch_norm, (of_rows,), of_rows)
-        kernel, (blocks, block) = batch_norm.whole(dtype, False, index), cut(LANES * rows)
+        kernel, (blocks, block) = batch_norm.whole(dtype, False, index), cut_lanes(LANES * rows)
         merged = mean, empty((rows,), dtype), rstd, means, squares, None, eps
         launch(kernel, blocks, *merged, parts, each, rows, length, block=block)
         walk, blocks, block, numbers = sweep(x, groups)
@@ -70,7 +70,7 @@ class CudaGroupNorm(NormDefaults):
             empty((n, groups), dtype),
             empty((n, c), dtype),
         )
-        blocks, block = cut(LANES * n * groups)
+        blocks, block = cut_lanes(LANES * n * groups)
         sizes = n * groups, groups, c // groups, x.size // (n * groups)
         kernel = group_norm.whole_grad(dtype, w is not None, index)
         launch(kernel, blocks, shift, slope, gws, one, two, w, rstd, *sizes, block=block)
@@ -85,7 +85,7 @@ class CudaGroupNorm(NormDefaults):
         shape, each = (n, c), c // mean.shape[1]
         if area <= PLANE:
             one, two = empty(shape, x.dtype), empty(shape, x.dtype)
-            blocks, block = cut(LANES * n * c)
+            blocks, block = cut_lanes(LANES * n * c)
             kernel = group_norm.planes(x.dtype, index_type(x.size))
             launch(kernel, blocks, one, two, g, x, mean, n * c, area, each, block=block)
             return one, two

@@ -16,7 +16,6 @@ from .precision import tile_kind
 from .tier1 import Buffer, Shape
 
 ACTIVATIONS = {None: "none", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "gelu": "gelu"}
-SIMULATED_EDGE = 4  # of a block of threads, for the simulator runs them one after the other
 
 
 class Batch(NamedTuple):
@@ -74,6 +73,13 @@ def by_number(
         *batch.steps, *of_a, *of_b, y.size, block=block,
     )  # fmt: skip
     return True
+
+
+def edge_for(m: int, n: int) -> int:
+    """The edge of gemm.register's blocks: small where threads are simulated one by one."""
+    if not toolchain.simulating():
+        return gemm.EDGE
+    return 2 if min(m, n) <= 2 * gemm.EACH else 4
 
 
 def product(
@@ -139,7 +145,7 @@ class CudaMatmul(LinearDefaults):
         if index_type(m, n, k, prod(batch.shape)) == "int64":
             by_number(y, a, b, (m, n, k), flags, batch)
             return y
-        edge = SIMULATED_EDGE if toolchain.simulating() else gemm.EDGE
+        edge = edge_for(m, n)
         kernel, tall = gemm.register(dtype, *flags, edge), edge * gemm.EACH
         grid = up(m, tall) * up(n, tall) * prod(batch.shape)
         launch(kernel, grid, y, a, b, m, n, k, batch.inner, *batch.steps)

@@ -9,7 +9,7 @@ from typing import Any
 from ..kernels.cuda import batch_norm, batch_norm_grad, layer_norm, response_norm, toolchain
 from ..kernels.cuda.divide import divisor
 from ..kernels.cuda.folding import LANES
-from .cuda_plans import PLANS, cut, index_type
+from .cuda_plans import PLANS, cut, cut_lanes, index_type
 from .cuda_runtime import empty, launch
 from .defaults.norm import NormDefaults
 from .tier1 import Buffer, Shape
@@ -39,11 +39,11 @@ def sums(kernels: Any, given: tuple[Any, ...], x: Any, *forms: bool) -> tuple[An
         each = -(-n // parts)
         parts = -(-n // each)
         kernel, blocks = kernels.columns(dtype, *forms, index), parts * across
-        rows = toolchain.threads(batch_norm.ROOM, batch_norm.ROOM) // batch_norm.WIDTH
+        rows = toolchain.warps(batch_norm.ROOM) // batch_norm.WIDTH
         block = (batch_norm.WIDTH, rows, 1)
         numbers = parts, each, across, c, n
     else:
-        block = toolchain.threads(m, batch_norm.BLOCK)
+        block = toolchain.warps(batch_norm.BLOCK)
         each = block * batch_norm.EACH
         parts = -(-m // each)
         kernel, blocks = kernels.parts(dtype, *forms, index), c * parts
@@ -72,9 +72,9 @@ def rows_form(shape: Shape, simulated: bool) -> tuple[tuple[Any, ...], int, int]
     for lanes in (LANES, layer_norm.BLOCK):
         if length <= lanes * layer_norm.MOST:
             each = 1 << (-(-length // lanes) - 1).bit_length()
-            blocks = cut(rows * LANES) if lanes == LANES else (rows, layer_norm.BLOCK)
+            blocks = cut_lanes(rows * LANES) if lanes == LANES else (rows, layer_norm.BLOCK)
             return ("registers", lanes, each), *blocks
-    return ("streaming",), rows, toolchain.threads(length, layer_norm.BLOCK)
+    return ("streaming",), rows, toolchain.warps(layer_norm.BLOCK)
 
 
 def planes(x: Any) -> tuple[str, int, int, tuple[int, ...]]:
@@ -112,7 +112,7 @@ class CudaNorm(NormDefaults):
         c, dtype = x.shape[1], x.dtype
         means, squares, parts, each = sums(batch_norm, (x,), x)
         mean, var, scale = (empty((c,), dtype) for _ in range(3))
-        blocks, block = cut(32 * c)
+        blocks, block = cut_lanes(32 * c)
         given = mean, var, scale, means, squares, w, eps, parts, each, c, x.size // c
         kernel = batch_norm.whole(dtype, w is not None, index_type(x.size))
         launch(kernel, blocks, *given, block=block)
@@ -149,7 +149,7 @@ class CudaNorm(NormDefaults):
         c, dtype, relu = x.shape[1], x.dtype, y is not None
         one, two, parts, _ = sums(batch_norm_grad, (g, y, x, mean), x, relu)
         gw, gb, scale, slope, shift = (empty((c,), dtype) for _ in range(5))
-        blocks, block = cut(32 * c)
+        blocks, block = cut_lanes(32 * c)
         given = gw, gb, scale, slope, shift, one, two, w, var, eps, parts, c, x.size // c
         kernel = batch_norm_grad.whole(dtype, w is not None, index_type(x.size))
         launch(kernel, blocks, *given, block=block)
@@ -188,7 +188,7 @@ class CudaNorm(NormDefaults):
         each = -(-rows // parts)
         parts = -(-rows // each)
         gw, gb = empty((parts, length), dtype), empty((parts, length), dtype)
-        high = toolchain.threads(layer_norm.ROOM, layer_norm.ROOM) // layer_norm.WIDTH
+        high = toolchain.warps(layer_norm.ROOM) // layer_norm.WIDTH
         given = gw, gb, g, x, mean, rstd, each, across, rows, length
         kernel = layer_norm.weights(dtype, index)
         launch(kernel, parts * across, *given, block=(layer_norm.WIDTH, high, 1))

@@ -25,7 +25,7 @@ def groups(lists: Sequence[Sequence[Any]], each: int) -> Iterator[tuple[int, int
     for start in range(0, len(used), GROUP):
         group = used[start : start + GROUP]
         sizes = [arrays[0].size for arrays in group]
-        block = toolchain.threads(max(sizes), BLOCK)
+        block = toolchain.warps(BLOCK)
         starts = [0]
         for size in sizes:
             starts.append(starts[-1] - (-size // (block * each)))

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from ..kernels.cuda import elementwise, layout
 from ..kernels.cuda.divide import divisor
-from ..kernels.cuda.elementwise import EACH, FULL, SINGLE, Chain, Step
+from ..kernels.cuda.elementwise import BLOCK, EACH, FULL, SINGLE, Chain, Step
 from ..kernels.cuda.spec import Kernel
-from ..kernels.cuda.toolchain import threads
+from ..kernels.cuda.toolchain import threads, warps
 from .axes import merged_axes
 from .defaults.layout import row_major
 from .tier1 import Shape
@@ -26,9 +26,15 @@ MOST = 2**31 - 1  # numbers up to which kernels count in 32 bits
 GRID = 2**31 - 1  # blocks of a launch
 
 
-def cut(count: int, preferred: int = 256) -> tuple[int, int]:
+def cut(count: int) -> tuple[int, int]:
     """(blocks, threads of each) for a thread each of `count` pieces of work."""
-    block = threads(count, preferred)
+    block = threads(count, BLOCK)
+    return -(-count // block), block
+
+
+def cut_lanes(count: int) -> tuple[int, int]:
+    """(blocks, threads of each) for `count` lanes of warps that work together."""
+    block = warps(BLOCK)
     return -(-count // block), block
 
 

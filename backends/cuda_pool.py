@@ -10,7 +10,7 @@ from ..kernels.cuda import pool
 from ..kernels.cuda.divide import divisor
 from .cuda_index import check
 from .cuda_layout import fill
-from .cuda_plans import PLANS, cut, index_type
+from .cuda_plans import PLANS, cut, cut_lanes, index_type
 from .cuda_runtime import empty, launch
 from .defaults.pool import PoolDefaults
 from .tier1 import Buffer, Pairs, Shape, window_count
@@ -74,7 +74,7 @@ class CudaPool(PoolDefaults):
         # A pixel may be a plane away from its window, and both are multiplied by counts.
         products = (2 * h + 1) * down + h, (2 * w + 1) * across + w
         index = index_type(gx.size, g.size, *products)
-        blocks, block = cut(g.size)
+        blocks, block = cut_lanes(g.size)
         rest = divisors(numbers, 1, 3, 2, index=index)
         launch(pool.reach(index), blocks, words, positions, g.size, *numbers, *rest, block=block)
         blocks, block = cut(gx.size)

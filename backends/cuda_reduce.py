@@ -10,7 +10,7 @@ from ..kernels.cuda import reduce, scan, sort, toolchain
 from ..kernels.cuda.spec import Kernel
 from .cuda_index import argsort
 from .cuda_layout import fill
-from .cuda_plans import GRID, PLANS, cut
+from .cuda_plans import GRID, PLANS, cut, cut_lanes
 from .cuda_runtime import empty, launch
 from .tier1 import Buffer, Shape, Tier1
 
@@ -36,12 +36,12 @@ def fold_rows(name: str, dtype: str, rows: int, length: int) -> tuple[Fold, int]
     """How rows are folded, and in how many cuts."""
     if length <= 1024:
         lanes = 8 if length <= MIDDLE else 32
-        blocks, block = cut(rows * lanes)
+        blocks, block = cut_lanes(rows * lanes)
         return Fold(reduce.rows_lanes(name, dtype, lanes), blocks, block, rows, (rows, length)), 1
     cuts = 1 if rows >= BLOCKS else -(-length // SEGMENT)
     each = length if cuts == 1 else SEGMENT
     kernel = reduce.rows_block(name, dtype, length % 4 == 0)
-    block = toolchain.threads(each // 4, reduce.BLOCK)
+    block = toolchain.warps(reduce.BLOCK)
     return Fold(kernel, rows * cuts, block, rows * cuts, (length, cuts, each)), cuts
 
 
@@ -51,7 +51,7 @@ def fold_columns(name: str, dtype: str, outer: int, length: int, inner: int) -> 
     cuts = min(-(-length // ROWS), max(1, BLOCKS // (outer * across)))
     each = -(-length // cuts)
     cuts = -(-length // each)
-    height = max(1, toolchain.threads(reduce.ROOM, reduce.ROOM) // reduce.WIDTH)
+    height = max(1, toolchain.warps(reduce.ROOM) // reduce.WIDTH)
     numbers = length, inner, across, cuts, each
     block, blocks = (reduce.WIDTH, height, 1), outer * cuts * across
     return Fold(reduce.columns(name, dtype), blocks, block, outer * cuts * inner, numbers), cuts
@@ -123,7 +123,7 @@ class CudaReduce(Tier1):
         if not y.size:
             return y
         if long_lines(length, y.size):
-            block = toolchain.threads(length, sort.BLOCK)
+            block = toolchain.warps(sort.BLOCK)
             launch(sort.arg_block(name, x.dtype), y.size, y, x, length, inner, block=block)
         else:
             blocks, block = cut(y.size)
@@ -138,7 +138,7 @@ class CudaReduce(Tier1):
             return y
         lines = x.size // length
         if long_lines(length, lines):
-            block = toolchain.threads(length, scan.BLOCK)
+            block = toolchain.warps(scan.BLOCK)
             launch(scan.blocks(name, x.dtype), lines, y, x, length, inner, block=block)
         else:
             blocks, block = cut(lines)

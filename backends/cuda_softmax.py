@@ -13,7 +13,7 @@ from ..kernels.cuda.folding import LANES
 from ..kernels.cuda.softmax import BLOCK, MOST
 from ..kernels.cuda.spec import Kernel
 from .cuda_index import check
-from .cuda_plans import PLANS, cut, index_type
+from .cuda_plans import PLANS, cut, cut_lanes, index_type
 from .cuda_runtime import empty, launch
 from .defaults.softmax import SoftmaxDefaults
 from .tier1 import Buffer, Shape
@@ -37,9 +37,9 @@ def plan(
         if length <= lanes * MOST[lanes]:
             each = max(1, 1 << (-(-length // lanes) - 1).bit_length())
             kernel = kernels.registers(kind, dtype, lanes, each, index)
-            blocks = cut(lines * LANES) if lanes == LANES else (lines, BLOCK)
+            blocks = cut_lanes(lines * LANES) if lanes == LANES else (lines, BLOCK)
             return kernel, *blocks, numbers
-    kernel, block = kernels.streaming(kind, dtype, index), toolchain.threads(length, BLOCK)
+    kernel, block = kernels.streaming(kind, dtype, index), toolchain.warps(BLOCK)
     return kernel, lines, block, numbers
 
 
@@ -97,7 +97,7 @@ class CudaSoftmax(SoftmaxDefaults):
     ) -> tuple[Buffer, Buffer, Buffer]:
         losses, p = self.cross_entropy(x, labels, ignore)
         mean, count = empty((), x.dtype), empty((), x.dtype)
-        block = toolchain.threads(labels.size, BLOCK)
+        block = toolchain.warps(BLOCK)
         given = mean, count, losses, labels, ignore, labels.size
         kernel = kernels.mean_loss(x.dtype, index_type(labels.size))
         launch(kernel, 1, *given, block=block)

@@ -82,11 +82,12 @@ def naive() -> Kernel:
 
 
 @cache
-def pack() -> Kernel:
+def pack(high: int = 8) -> Kernel:
     """w's groups as (depth, rows), both padded with zeros to whole tiles: a side that lies `along`.
 
     Grid: (depth / 32, rows / 32, groups) of out (groups, depth, rows); k numbers of the depth and m
-    rows are w's. A tile of 32 x 32 turns in shared memory: both ways are read and written in lines.
+    rows are w's. A tile of 32 x 32 turns in shared memory: both ways are read and written in lines,
+    `high` of them at a time.
     """
     size = 32 * 33
 
@@ -95,17 +96,17 @@ def pack() -> Kernel:
         tx, ty, group = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockIdx.z
         d, row = cuda.blockIdx.x * 32, cuda.blockIdx.y * 32
         offset = offsets[d + tx] if d + tx < k else 0
-        for i in range(ty, 32, 8):
+        for i in range(ty, 32, high):
             inside = d + tx < k and row + i < m
             at = group * w_group + (row + i) * w_row + offset
             tile[i * 33 + tx] = w[at] if inside else float32(0)
         cuda.syncthreads()
-        for i in range(ty, 32, 8):
+        for i in range(ty, 32, high):
             if d + i < depth and row + tx < rows:
                 out[(group * int64(depth) + d + i) * rows + row + tx] = tile[tx * 33 + i]
 
     signature = ("float32*",) * 2 + ("int32*",) + ("int32",) * 4 + ("int64",) * 2
-    return Kernel("conv_pack", kernel, signature, (32, 8, 1))
+    return Kernel("conv_pack" + ("" if high == 8 else f"_{high}"), kernel, signature, (32, high, 1))
 
 
 def gather(tile: Tile) -> Any:

@@ -97,14 +97,17 @@ def input_grad() -> Kernel:
 
 
 @cache
-def weight_grad() -> Kernel:
-    """gw (parts, O, kh, kw). Grid: (O * kh * kw, parts); a part is `each` of the images."""
+def weight_grad(block: int = BLOCK) -> Kernel:
+    """gw (parts, O, kh, kw). Grid: (O * kh * kw, parts); a part is `each` of the images.
+
+    block: threads, a power of two.
+    """
 
     def kernel(
         gw, x, g, images, each, outs, multiple,
         h, wide, down, across, kh, kw, sh, sw, ph, pw, dh, dw, magic, shift,
     ):  # fmt: skip
-        sums = cuda.shared.array(BLOCK, float32)
+        sums = cuda.shared.array(block, float32)
         t, number = cuda.threadIdx.x, cuda.blockIdx.x
         line, o = over(number, kw), over(number, kw * kh)
         s, r = number - line * kw, line - o * kh
@@ -113,7 +116,7 @@ def weight_grad() -> Kernel:
         while n < min(images, (cuda.blockIdx.y + 1) * each):
             at = (n * over(outs, multiple) + over(o, multiple)) * int64(h) * wide
             at_g = (n * int64(outs) + o) * area
-            for p in range(t, area, BLOCK):
+            for p in range(t, area, block):
                 u = quotient(p, magic, shift)
                 i, j = u * sh - ph + r * dh, (p - u * across) * sw - pw + s * dw
                 if i >= 0 and i < h and j >= 0 and j < wide:
@@ -121,7 +124,7 @@ def weight_grad() -> Kernel:
             n += 1
         sums[t] = total
         cuda.syncthreads()
-        half = BLOCK // 2
+        half = block // 2
         while half > 0:
             if t < half:
                 sums[t] += sums[t + half]
@@ -131,7 +134,8 @@ def weight_grad() -> Kernel:
             gw[cuda.blockIdx.y * cuda.gridDim.x + number] = sums[0]
 
     signature = ("float32*",) * 3 + ("int32",) * 4 + SIZES + ("uint32",) * 2
-    return Kernel("depthwise_weight_grad", kernel, signature, (BLOCK, 1, 1))
+    name = "depthwise_weight_grad" + ("" if block == BLOCK else f"_{block}")
+    return Kernel(name, kernel, signature, (block, 1, 1))
 
 
 def catalogue() -> Iterator[Kernel]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from functools import cache
 from itertools import product
 from types import FunctionType
@@ -27,7 +28,7 @@ import numpy as np
 
 from .plan import NUMBERS
 from .rewrite import Target, clone, uses
-from .simulator_device import CUDA, MEETINGS, TYPES, KernelFault, MathStandIn, Request, now
+from .simulator_device import BARRIER, CUDA, MEETINGS, TYPES, KernelFault, MathStandIn, Request, now
 from .simulator_memory import Arena, view
 from .simulator_warp import answers
 from .spec import Device, Kernel
@@ -93,56 +94,48 @@ def run_all(
     arena = Arena(kernel.shared, races)
     values = bound(kernel, arguments, arena)
     now.start(grid, block, arena)
-    threads = list(product(range(block[2]), range(block[1]), range(block[0])))
+    count = len(now.threads)
+    run_block = run_meeting if meets else run_apart
     with np.errstate(all="ignore"):
         for number, (z, y, x) in enumerate(places or product(*map(range, reversed(grid)))):
             now.enter_block(number, (x, y, z))
-            order = range(len(threads)) if number % 2 else range(len(threads) - 1, -1, -1)
             try:
-                if meets:
-                    run_meeting(function, values, threads, order)
-                else:
-                    run_apart(function, values, threads, order)
+                run_block(function, values, range(count) if number % 2 else range(count)[::-1])
                 arena.check()
             except Exception as error:
                 raise fault(kernel, error) from error
 
 
-def run_apart(
-    function: Callable[..., None],
-    values: tuple[Any, ...],
-    threads: list[tuple[int, int, int]],
-    order: range,
-) -> None:
+def run_apart(function: Callable[..., None], values: tuple[Any, ...], order: range) -> None:
     """A block whose threads never meet."""
     for t in order:
-        now.enter_thread(t, threads[t])
+        now.enter_thread(t)
         function(*values)
 
 
-def run_meeting(
-    function: Callable[..., None],
-    values: tuple[Any, ...],
-    threads: list[tuple[int, int, int]],
-    order: range,
-) -> None:
+def run_meeting(function: Callable[..., None], values: tuple[Any, ...], order: range) -> None:
     """A block of greenlets, each resumed from one meeting point to the next."""
     from greenlet import getcurrent, greenlet
 
-    hub = getcurrent()
+    def life(_: None) -> None:
+        function(*values)
 
-    def life() -> None:
-        with np.errstate(all="ignore"):  # greenlets have contexts of their own
-            function(*values)
-
-    lives = [greenlet(life, hub) for _ in threads]
-    requests: list[Request | None] = [None] * len(threads)
-    ready: dict[int, Any] = dict.fromkeys(order)
+    now.hub, context = getcurrent(), copy_context()  # of which np.errstate is a part
+    lives = [greenlet(life, now.hub) for _ in order]
+    for thread in lives:
+        thread.gr_context = context
+    requests: list[Request | None] = [None] * len(lives)
+    ready: Iterable[tuple[int, Any]] = [(t, None) for t in order]
+    everyone = [(t, None) for t in range(len(lives))]
     while ready:
-        for t, answer in ready.items():
-            now.enter_thread(t, threads[t])
-            requests[t] = lives[t].switch() if answer is None else lives[t].switch(answer)
-        ready = dict(released(requests))
+        for t, answer in ready:
+            now.enter_thread(t)
+            requests[t] = lives[t].switch(answer)
+        if requests.count(BARRIER) == len(requests):
+            now.pass_barrier()
+            ready = everyone
+        else:
+            ready = list(released(requests))
 
 
 def released(requests: list[Request | None]) -> Iterator[tuple[int, Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,15 +18,12 @@ class KernelFault(RuntimeError):
 
 
 class Position:
-    """threadIdx and its like."""
+    """threadIdx and its like: made once, and never changed."""
 
     __slots__ = ("x", "y", "z")
 
-    def __init__(self) -> None:
-        self.x = self.y = self.z = 0
-
-    def put(self, place: Sequence[int]) -> None:
-        self.x, self.y, self.z = place
+    def __init__(self, x: int, y: int, z: int) -> None:
+        self.x, self.y, self.z = x, y, z
 
     def __repr__(self) -> str:
         return f"({self.x}, {self.y}, {self.z})"
@@ -38,24 +36,25 @@ class Now:
         self.thread = self.block = self.epoch = 0
         self.stamp = 0, 0, 0, 0  # of the running thread: block, thread, barriers passed
         self.warp_epochs: list[int] = []
+        self.threads: tuple[Position, ...] = ()
         self.arena: Any = None
+        self.hub: Any = None  # the greenlet that threads give way to
 
-    def start(self, grid: Sequence[int], block: Sequence[int], arena: Any) -> None:
-        CUDA.gridDim.put(grid)
-        CUDA.blockDim.put(block)
-        self.warps = -(-block[0] * block[1] * block[2] // WARP)
+    def start(self, grid: tuple[int, int, int], block: tuple[int, int, int], arena: Any) -> None:
+        CUDA.gridDim, CUDA.blockDim = Position(*grid), Position(*block)
+        self.threads = threads_of(block)
+        self.warps = -(-len(self.threads) // WARP)
         self.arena = arena
 
-    def enter_block(self, number: int, place: Sequence[int]) -> None:
+    def enter_block(self, number: int, place: tuple[int, int, int]) -> None:
         self.block, self.epoch, self.warp_epochs = number, 0, [0] * self.warps
-        CUDA.blockIdx.put(place)
+        CUDA.blockIdx = Position(*place)
         self.arena.enter_block()
 
-    def enter_thread(self, number: int, place: tuple[int, int, int]) -> None:
+    def enter_thread(self, number: int) -> None:
         self.thread = number
         self.stamp = self.block, number, self.epoch, self.warp_epochs[number // WARP]
-        at = CUDA.threadIdx
-        at.z, at.y, at.x = place
+        CUDA.threadIdx = self.threads[number]
 
     def pass_barrier(self) -> None:
         self.epoch += 1
@@ -67,8 +66,13 @@ class Now:
         return f"block {CUDA.blockIdx}, thread ({x}, {y}, {z})"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+@cache
+def threads_of(block: tuple[int, int, int]) -> tuple[Position, ...]:
+    """threadIdx of each thread of a block, in order."""
+    return tuple(Position(x, y, z) for z, y, x in product(*map(range, reversed(block))))
+
+
+class Request(NamedTuple):
     """What a thread waits for: a barrier (no mask), or an operation of the lanes in `mask`."""
 
     name: str
@@ -80,9 +84,7 @@ class Request:
 
 def meet(request: Request) -> Any:
     """Stop this thread until the others have come."""
-    from greenlet import getcurrent
-
-    return getcurrent().parent.switch(request)
+    return now.hub.switch(request)
 
 
 BARRIER = Request("cuda.syncthreads")
@@ -104,8 +106,7 @@ class Cuda:
     warpsize = WARP
 
     def __init__(self) -> None:
-        self.threadIdx, self.blockIdx = Position(), Position()
-        self.blockDim, self.gridDim = Position(), Position()
+        self.threadIdx = self.blockIdx = self.blockDim = self.gridDim = Position(0, 0, 0)
         self.shared, self.local = Arrays("shared"), Arrays("local")
 
     @property

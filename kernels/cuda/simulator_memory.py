@@ -8,6 +8,7 @@ kernel that calls `cuda.threadfence` orders its blocks by other means, and is tr
 from __future__ import annotations
 
 import sys
+from functools import cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -98,8 +99,7 @@ class Shared(Watched):
     __slots__ = ()
 
     def __getitem__(self, i: Any) -> Any:
-        value = super().__getitem__(i)
-        stamp, readers = now.stamp, self.readers.get(i)
+        stamp, value, readers = now.stamp, Watched.__getitem__(self, i), self.readers.get(i)
         if readers is None or readers[-1][2] < stamp[2]:  # what was before a barrier is ordered
             self.readers[i] = [stamp]
         elif readers[-1] is not stamp:
@@ -213,23 +213,28 @@ class Null:
         return False
 
 
+@cache
+def pointed(kind: str) -> np.dtype:
+    """What a pointer of a signature points to."""
+    return np.dtype(kind[:-1].replace("boolean", "bool"))
+
+
 def view(
     kernel: Kernel, position: int, kind: str, value: Any, arena: Arena, seen: dict[Any, Any]
 ) -> Any:
-    """An argument that is a pointer: an ndarray, what has one as `.host`, or None."""
+    """An argument that is a pointer: an ndarray, a buffer that has one as `.host`, or None."""
     if value is None:
         return Null()
-    array = getattr(value, "host", value)
-    wanted = kind[:-1].replace("boolean", "bool")
+    array, wanted = getattr(value, "host", value), pointed(kind)
     if not isinstance(array, np.ndarray) or not array.flags.c_contiguous:
         raise TypeError(f"[cuda] argument {position} of {kernel.name} is no buffer: {value!r}")
-    if array.dtype != wanted and array.dtype.itemsize != np.dtype(wanted).itemsize:
+    if array.dtype != wanted and array.dtype.itemsize != wanted.itemsize:
         raise TypeError(
             f"[cuda] argument {position} of {kernel.name} is {kind}, got a buffer of {array.dtype}"
         )
-    flat = array.reshape(-1).view(wanted)
-    key = flat.__array_interface__["data"][0], wanted
+    place = value.address if array is not value else array.__array_interface__["data"][0]
+    key = place, wanted
     if key not in seen:
-        kept = Watched if arena.watched else Memory
+        kept, flat = Watched if arena.watched else Memory, array.reshape(-1).view(wanted)
         seen[key] = kept(f"argument {position}", flat, flat.shape)
     return seen[key]

@@ -64,8 +64,13 @@ def simulated(races: bool = True) -> Iterator[None]:
 
 
 def threads(n: int, preferred: int) -> int:
-    """Threads in a block for a kernel that works with any number: few where they are simulated."""
-    return min(preferred, 32) if _State.simulate else preferred
+    """Threads in a block for n that work apart: few where they are simulated, but one is idle."""
+    return min(preferred, 32, n + 1) if _State.simulate else preferred
+
+
+def warps(preferred: int, most: int = 1) -> int:
+    """The same for threads that work together: up to `most` warps where they are simulated."""
+    return min(preferred, 32 * most) if _State.simulate else preferred
 
 
 def three(size: Grid) -> tuple[int, int, int]:
