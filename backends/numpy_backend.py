@@ -20,6 +20,7 @@ from .numpy_memory import LARGE, keep_freed_memory, room
 from .numpy_norm import NumpyNorm
 from .numpy_optim import NumpyOptim
 from .numpy_pool import NumpyPool
+from .numpy_products import ones, product
 from .numpy_random import NumpyRandom
 from .numpy_recurrent import NumpyRecurrent
 from .numpy_replay import load
@@ -194,7 +195,7 @@ class NumpyBackend(
         activation: str | None = None,
         out: Buffer = None,
     ) -> Buffer:
-        y = np.dot(x, w.T, room((len(x), len(w)), x.dtype) if out is None else out)
+        y = product(x, w.T, out)
         if b is not None:
             np.add(y, b, y)
         return y if activation is None else UNARY[activation](y, y)
@@ -203,10 +204,9 @@ class NumpyBackend(
     def linear_grad(
         self, g: Buffer, x: Buffer, w: Buffer, needs: tuple[bool, bool, bool]
     ) -> tuple[Buffer | None, Buffer | None, Buffer | None]:
-        """np.dot calls BLAS for a third of what np.matmul takes to reach it."""
-        gx = np.dot(g, w, room(x.shape, x.dtype)) if needs[0] else None
-        gw = np.dot(g.T, x, room(w.shape, w.dtype)) if needs[1] else None
-        gb = np.dot(np.ones(len(g), g.dtype), g) if needs[2] else None
+        gx = product(g, w) if needs[0] else None
+        gw = product(g.T, x) if needs[1] else None
+        gb = np.dot(ones(len(g), g.dtype), g) if needs[2] else None
         return gx, gw, gb
 
     def unfold(

@@ -8,7 +8,7 @@ Ufuncs may warn: who calls keeps them quiet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from .numpy_functions import UNARY, keep_where
 from .numpy_lanes_conv import conv, conv_input_grad, conv_weight_grad, max_pool, max_pool_grad
 from .numpy_memory import room
 from .numpy_optim import step_adam, step_sgd
-from .numpy_softmax import checked
+from .numpy_products import ones, product
+from .numpy_softmax import at_labels
 from .tier1 import Buffer, Shape
 
 
@@ -47,7 +48,7 @@ def linear(
     out: Buffer, x: Buffer, w: Buffer, b: Buffer | None, activation: str | None = None
 ) -> Buffer:
     """`linear`: w x + b."""
-    y = np.dot(w, x, room((len(w), x.shape[1]), x.dtype) if out is None else out)
+    y = product(w, x, out)
     if b is not None:
         np.add(y, b.reshape(-1, 1), y)
     return y if activation is None else UNARY[activation](y, y)
@@ -57,9 +58,9 @@ def linear_grad(
     out: Buffer, g: Buffer, x: Buffer, w: Buffer, needs: tuple[bool, bool, bool]
 ) -> tuple[Buffer | None, Buffer | None, Buffer | None]:
     """`linear_grad`: w^T g, g x^T, and the sum of g."""
-    gx = np.dot(w.T, g, room(x.shape, x.dtype)) if needs[0] else None
-    gw = np.dot(g, x.T, room(w.shape, w.dtype)) if needs[1] else None
-    gb = np.dot(g, np.ones(g.shape[1], g.dtype)) if needs[2] else None
+    gx = product(w.T, g, out) if needs[0] else None
+    gw = product(g, x.T) if needs[1] else None
+    gb = np.dot(g, ones(g.shape[1], g.dtype)) if needs[2] else None
     return gx, gw, gb
 
 
@@ -68,7 +69,8 @@ def linear_grad_sgd(
 ) -> tuple[Buffer | None, Buffer | None, Buffer | None]:
     """`linear_grad`, then `sgd_step` of w."""
     found = linear_grad(out, g, x, w, needs)
-    step_sgd(w, found[1], *step)
+    v, *numbers = step
+    step_sgd([w], [found[1]], [v], *numbers)
     return found
 
 
@@ -82,40 +84,46 @@ def linear_grad_adam(
 
 
 # the loss ---------------------------------------------------------------------------------------
-def cross_entropy_mean(
-    out: Buffer, x: Buffer, labels: Buffer, ignore: int = -100
-) -> tuple[Buffer, Buffer, Buffer]:
+class Marks(NamedTuple):
+    """Labels as the functions below read them."""
+
+    at: Buffer  # where numbers (C, N) at them stand in memory
+    counts: Buffer  # which are not ignored, None if all are
+    count: Buffer  # how many, as a number of their dtype
+
+
+def marks(labels: Buffer, classes: int, ignore: int, dtype: str) -> Marks:
+    """The labels, checked."""
+    at, counts = at_labels(labels, classes, ignore, True)
+    count = len(at) if counts is None else np.count_nonzero(counts)
+    return Marks(at, counts, np.array(count, dtype))
+
+
+def cross_entropy_mean(out: Buffer, x: Buffer, labels: Marks) -> tuple[Buffer, Buffer, Buffer]:
     """`cross_entropy_mean`, the softmax in lanes."""
-    safe, counts = checked(labels, len(x), ignore)
-    p = np.subtract(x, np.maximum.reduce(x, axis=0))
-    picked = p.reshape(-1)[at_labels(safe)]
+    at, counts, count = labels
+    p = np.subtract(x, np.maximum.reduce(x, 0))
+    picked = p.take(at)
     np.exp(p, p)
-    total = np.add.reduce(p, axis=0)
-    losses = np.subtract(np.log(total), picked, picked)
+    total = np.add.reduce(p, 0)
     np.divide(p, total, p)
-    number = len(labels) if counts is None else np.count_nonzero(counts)
+    losses = np.subtract(np.log(total, total), picked, picked)
     if counts is not None:
         losses = keep_where(counts, losses)
-    return np.asarray(np.add.reduce(losses) / x.dtype.type(number)), p, np.array(number, x.dtype)
+    return np.asarray(np.add.reduce(losses) / count), p, count
 
 
 def cross_entropy_mean_grad(
-    out: Buffer, g: Buffer, p: Buffer, labels: Buffer, count: Buffer, ignore: int = -100
+    out: Buffer, g: Buffer, p: Buffer, labels: Marks, count: Buffer
 ) -> Buffer:
     """`cross_entropy_mean_grad`."""
-    safe, counts = checked(labels, len(p), ignore)
+    at, counts, _ = labels
     each = np.divide(g, count)
     if counts is not None:
-        each = keep_where(counts, np.full(len(labels), each))
+        each = keep_where(counts, np.full(len(at), each))
     gx = np.multiply(p, each, out)
-    gx.reshape(-1)[at_labels(safe)] -= each
+    gx.reshape(-1)[at] -= each
     return gx
-
-
-def at_labels(labels: Buffer) -> Buffer:
-    """Where numbers (C, N) at labels (N,) stand if they are one line."""
-    n = len(labels)
-    return labels * n + np.arange(n)
 
 
 METHODS: dict[str, Callable[..., Any]] = {

@@ -27,18 +27,19 @@ def blocks(*arrays: Any) -> Iterable[Any]:
 
 def _cut(arrays: Any, first: Any) -> Iterator[Any]:
     size = first.size
+    block = -(-size // (16 * -(-size // BLOCK))) * 16  # all but equally long, in whole cache lines
     flat = [None if x is None else x.reshape(-1) for x in arrays]
-    room = np.empty(BLOCK, first.dtype)
-    for at in reversed(range(0, size, BLOCK)):
-        parts = [None if x is None else x[at : at + BLOCK] for x in flat]
-        yield (*parts, room[: min(BLOCK, size - at)])
+    room = np.empty(block, first.dtype)
+    for at in reversed(range(0, size, block)):
+        parts = [None if x is None else x[at : at + block] for x in flat]
+        yield (*parts, room[: min(block, size - at)])
 
 
 def sgd(part: Any, lr: Any, momentum: Any, dampening: float, decay: float, nesterov: bool) -> None:
-    """One block of `sgd_step`, with t for intermediate results."""
+    """One block of `sgd_step`, with t for intermediate results, or None."""
     p, g, v, t = part
     if decay:
-        g = np.add(np.multiply(p, decay, out=t), g, out=t)
+        g = np.add(np.multiply(p, decay, t), g, t)
     step = g
     if v is not None:
         np.multiply(v, momentum, v)
@@ -73,11 +74,16 @@ def adam(
     np.subtract(p, np.multiply(t, rate, out=t), out=p)
 
 
-def step_sgd(p: Any, g: Any, v: Any, lr: Any, momentum: Any, *numbers: Any) -> None:
-    """`sgd_step`. Ufuncs take arrays of one number in half the time that numbers take."""
-    rate, keep = np.array(lr, p.dtype), np.array(momentum, p.dtype)
-    for part in blocks(p, g, v):
-        sgd(part, rate, keep, *numbers)
+def step_sgd(ps: Any, gs: Any, vs: Any, lr: Any, momentum: Any, *numbers: Any) -> None:
+    """`sgd_steps`. Ufuncs take arrays of one number in half the time that numbers take."""
+    dtype = ps[0].dtype
+    rate, keep = np.array(lr, dtype), np.array(momentum, dtype)
+    for p, g, v in zip(ps, gs, vs, strict=True):
+        if p.size <= BLOCK:
+            sgd((p, g, v, None), rate, keep, *numbers)
+        else:
+            for part in _cut((p, g, v), p):
+                sgd(part, rate, keep, *numbers)
 
 
 def step_adam(
@@ -116,7 +122,7 @@ class NumpyOptim(OptimDefaults):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        step_sgd(p, g, v, lr, momentum, dampening, weight_decay, nesterov)
+        step_sgd([p], [g], [v], lr, momentum, dampening, weight_decay, nesterov)
 
     @quietly
     def sgd_steps(
@@ -130,8 +136,7 @@ class NumpyOptim(OptimDefaults):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        for p, g, v in zip(ps, gs, vs, strict=True):
-            step_sgd(p, g, v, lr, momentum, dampening, weight_decay, nesterov)
+        step_sgd(ps, gs, vs, lr, momentum, dampening, weight_decay, nesterov)
 
     @quietly
     def adam_step(

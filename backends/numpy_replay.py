@@ -6,14 +6,19 @@ from time import perf_counter_ns
 from types import MethodType
 from typing import Any
 
-from .lanes import batches, in_lanes, turned
-from .numpy_functions import binary, enter_quiet, leave_quiet, unary
-from .numpy_lanes import METHODS, from_lanes, to_lanes
+from .lanes import LINEAR_GRADS, able, batches, in_lanes, made, turned
+from .numpy_functions import BINARY, UNARY, binary, enter_quiet, leave_quiet, unary
+from .numpy_lanes import METHODS, from_lanes, marks, to_lanes
+from .numpy_memory import room
 from .program import Instruction, Loadable, Runner, Value
 from .replay import Call, Layout, Replay, unrolled
 from .tier1 import Buffer
 
 Timing = tuple[Instruction, int, int]
+FUNCTIONS = {"unary": UNARY, "binary": BINARY}
+IGNORE = -100  # the label that does not count, if nothing else is said
+# Of losses in lanes, the places of the numbers, of the labels, and of the label that is ignored.
+LABELS = {"cross_entropy_mean": (0, 1, 2), "cross_entropy_mean_grad": (1, 2, 4)}
 
 
 def load(backend: Any, program: Loadable) -> Runner:
@@ -26,7 +31,12 @@ class LanesLayout(Layout):
 
     def __init__(self, backend: Any, program: Loadable) -> None:
         self.copies: dict[Value, int] = {}  # where values lie in the other order
-        self.behind: list[tuple[Instruction, bool]] = []  # of each call, and whether in lanes
+        self.marks: dict[Any, int] = {}  # where labels lie as losses read them
+        self.behind: list[tuple[Instruction, bool]] = []  # of each call; whether no method makes it
+        self.kept: list[tuple[int, Value]] = []
+        self.home: dict[Value, int] = {}  # which of them values lie in
+        several = [i for i, _ in program.steps() if i.method == "reshape" or not able(i)]
+        self.seen = {*program.returns, *(v for i in several for v in i.inputs)}
         super().__init__(backend, program)
 
     def shape(self, v: Value) -> Any:
@@ -47,13 +57,18 @@ class LanesLayout(Layout):
         self.of |= original
         _, arguments, results, _ = call
         function = bare(self.backend, instruction.method)
+        direct = instruction.method in FUNCTIONS and self.has_memory(instruction, arguments)
+        if direct:
+            function = FUNCTIONS[instruction.method][instruction.arguments[0]]
+            arguments = [*arguments[1:-1], self.over(instruction, ends, arguments[-1])]
         if inside and instruction.method in METHODS:
             function, arguments = METHODS[instruction.method], self.planned(instruction, arguments)
         if inside and instruction.method == "fused":
             arguments[2] = self.number(turned(instruction.arguments[2]))
         gone = [self.of[v] for v in ends if v not in self.program.constants]
         gone += [self.copies.pop(v) for v in ends if v in self.copies]
-        self.behind.append((instruction, inside))
+        gone += [self.marks.pop(key) for key in [*self.marks] if key[0] in ends]
+        self.behind.append((instruction, inside or direct))
         return function, arguments, results, gone
 
     def copy(self, v: Value, reader: Instruction) -> int:
@@ -68,7 +83,56 @@ class LanesLayout(Layout):
     def planned(self, instruction: Instruction, places: list[Any]) -> list[Any]:
         """(out, *arguments) of places (*arguments, *defaults, out), or without an out."""
         several = len(instruction.arguments)
-        return [places[-1] if len(places) > several else self.none, *places[:several]]
+        out = places[-1] if self.has_memory(instruction, places) else self.none
+        if instruction.method in LINEAR_GRADS:
+            out = self.keep(made(instruction))
+        if instruction.method in LABELS:
+            return [out, *self.marked(instruction, places[:several])]
+        return [out, *places[:several]]
+
+    def has_memory(self, instruction: Instruction, places: list[Any]) -> bool:
+        """Whether there is a place for `out` behind those of the arguments."""
+        return len(places) > len(instruction.arguments)
+
+    def keep(self, y: Value | None) -> int:
+        """Memory kept between runs for a result without a place in the plan that nobody else sees.
+
+        What is returned lies in memory of its own, and reshapes may share it.
+        """
+        if y is None or y in self.seen:
+            return self.none
+        self.home[y] = self.new()
+        self.kept.append((self.home[y], y))
+        return self.home[y]
+
+    def over(self, instruction: Instruction, ends: list[Value], out: int) -> int:
+        """Memory for an elementwise result: that of an operand in kept memory, if it ends there."""
+        y, lanes = instruction.outputs[0], self.program.lanes
+        for x in ends:
+            if x in self.home and (x.shape, x.dtype, x in lanes) == (y.shape, y.dtype, y in lanes):
+                self.home[y] = self.home[x]
+                return self.home[y]
+        return out
+
+    def fresh(self, constants: dict[Value, Buffer], arena: Any = None) -> list[Any]:
+        """The list for a run, with the memory that is kept."""
+        env = super().fresh(constants, arena)
+        for at, v in self.kept:
+            env[at] = room(self.shape(v), v.dtype)
+        return env
+
+    def marked(self, instruction: Instruction, places: list[Any]) -> list[Any]:
+        """Places with `marks` for labels and without their ignored one; a call makes the first."""
+        x, labels, ignore = LABELS[instruction.method]
+        a = instruction.arguments
+        ignored = a[ignore] if ignore < len(a) else IGNORE
+        key = a[labels], a[x].shape[1], ignored, a[x].dtype
+        if key not in self.marks:
+            self.marks[key] = self.new()
+            given = [places[labels], *map(self.number, key[1:])]
+            self.calls.append((marks, given, [self.marks[key]], []))
+            self.behind.append((instruction, True))
+        return [*places[:labels], self.marks[key], *places[labels + 1 : ignore]]
 
 
 def bare(backend: Any, method: str) -> Any:
@@ -104,7 +168,7 @@ class NumpyReplay(Replay):
             step = unrolled([call])
             start = start or perf_counter_ns()
             step(env)
-            if call[0] not in (to_lanes, from_lanes):
+            if call[0] not in (to_lanes, from_lanes, marks):
                 if inside:
                     times.append((instruction, start, perf_counter_ns()))
                 start = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,26 +17,39 @@ def shifted(x: Any, axis: int, out: Any = None) -> Any:
     return np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=out)
 
 
-def checked(labels: Any, classes: int, ignore: int) -> tuple[Any, Any]:
-    """Labels with 0 for the ignored ones, and which count: None if all do.
+@lru_cache(16)
+def count_to(n: int) -> Any:
+    """0 ... n-1, to be read only."""
+    return np.arange(n)
 
-    One pass over labels that all count: as unsigned numbers the negative ones are large too.
+
+def at_labels(labels: Any, classes: int, ignore: int, lanes: bool = False) -> tuple[Any, Any]:
+    """Where numbers (N, C) at labels (N,) stand in memory, and which labels count: None if all do.
+
+    Ignored ones stand where label 0 would. In lanes the numbers are (C, N).
     """
-    if not 0 <= ignore < classes and labels.view(np.uint64).max(initial=0) < classes:
-        return labels, None
+    n = len(labels)
+    places, shape = (count_to(n), labels), (n, classes)
+    if lanes:
+        places, shape = places[::-1], shape[::-1]
+    if not 0 <= ignore < classes:
+        try:
+            return np.ravel_multi_index(places, shape), None
+        except ValueError:  # there are others than 0 ... C-1
+            pass
     counts = np.not_equal(labels, ignore)
     safe = labels * counts
-    for value in (safe.min(), safe.max()) if safe.size else ():
+    for value in (safe.min(), safe.max()) if n else ():
         if not 0 <= value < classes:
             raise IndexError(f"index {value} is out of range 0 ... {classes - 1}")
-    return safe, counts
+    return safe * n + count_to(n) if lanes else count_to(n) * classes + safe, counts
 
 
 def entropies(x: Any, labels: Any, ignore: int) -> tuple[Any, Any, Any]:
     """Losses (N,), softmax (N, C), and which labels count: None if all do."""
-    safe, counts = checked(labels, x.shape[1], ignore)
+    at, counts = at_labels(labels, x.shape[1], ignore)
     p = shifted(x, 1)
-    picked = p[np.arange(len(p)), safe]
+    picked = p.take(at)
     np.exp(p, out=p)
     total = np.add.reduce(p, axis=1)
     losses = np.subtract(np.log(total), picked, out=picked)
@@ -45,11 +59,11 @@ def entropies(x: Any, labels: Any, ignore: int) -> tuple[Any, Any, Any]:
 
 def entropies_grad(g: Any, p: Any, labels: Any, ignore: int, out: Any) -> Any:
     """g (p - onehot(labels)), g (N,)."""
-    safe, counts = checked(labels, p.shape[1], ignore)
+    at, counts = at_labels(labels, p.shape[1], ignore)
     if counts is not None:
         g = keep_where(counts, g)
     gx = np.multiply(p, g[:, None], out=out)
-    gx[np.arange(len(p)), safe] -= g
+    gx.reshape(-1)[at] -= g
     return gx
 
 
