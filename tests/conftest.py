@@ -14,7 +14,8 @@ from zlib import crc32
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SPLIT = ("test_conformance.py", "test_tier1_is_enough.py", "test_torch_samples.py")
+SPLIT = ("test_conformance.py", "test_tier1_is_enough.py")
+TORCHS = ("test_torch_samples.py", "test_torch_samples_nn.py")
 NUMBAS_OWN = ("test_contract.py", "test_numba_backend.py", "test_recurrent_kernels.py")
 # Not traced for coverage, which takes as long again: what these run is not measured (bench/, code
 # that is compiled, the source as text), or all of it is run by others too, in less time.
@@ -89,22 +90,28 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 
 
 def group_of(test: str) -> str:
-    """The name of the tests that run on one worker: a file, a part of a table, or Numba's.
+    """The name of the tests that run on one worker: a file, a part of the table, or one long group.
 
-    Numba compiles for minutes; two workers would compile the same kernels at the same time.
+    Numba compiles for minutes, and two workers would compile the same kernels at the same time;
+    torch's own samples take seconds to import, and Numba's tests want them too.
     """
     place, _, call = test.partition("::")
-    if re.search(r"[\[-]numba[\]-]", call):
-        return "numba"
+    if is_numbas(call) or Path(place).name in TORCHS:
+        return "numba, torch's samples"
     if Path(place).name not in SPLIT:
         return place
-    case = call.rpartition("-")[0] or call  # without the backend, so that they share references
-    return f"{place} {crc32(case.encode()) % PARTS}"
+    case = re.sub("-(python|numpy|c|cuda)]", "]", call)  # on all backends: they share references
+    return f"cases {crc32(case.encode()) % PARTS}"
+
+
+def is_numbas(call: str) -> bool:
+    """Whether a test runs on Numba, by its parameters."""
+    return re.search(r"[\[-]numba[\]-]", call) is not None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Leave tests on Numba out of coverage's trace, which slows its compiler, but those of it."""
-    numbas = group_of(item.nodeid) == "numba" and item.path.name not in NUMBAS_OWN
+    numbas = is_numbas(item.name) and item.path.name not in NUMBAS_OWN
     if numbas or item.path.name in UNTRACED:
         item.add_marker(pytest.mark.no_cover)
 

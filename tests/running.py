@@ -49,7 +49,7 @@ def wide(arrays: Any) -> Any:
     )
 
 
-@lru_cache(maxsize=64)  # a case on all backends, for one check after the other
+@lru_cache(maxsize=1024)  # a case on all backends, and some hundred others till tier 1 comes
 def computed(case: Case, dtype: str, backend: str) -> list[Any]:
     """The results on the case's own arrays."""
     return run(case, case.arrays(dtype), backend)

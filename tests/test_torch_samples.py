@@ -127,9 +127,10 @@ def catalogue() -> dict[str, list[Any]]:
         warnings.simplefilter("ignore")
         methods = importlib.import_module("torch.testing._internal.common_methods_invocations")
         common = importlib.import_module("torch.testing._internal.common_utils")
+        core = importlib.import_module("torch.testing._internal.opinfo.core")
     # Before each sample they look through the whole stack for the test of torch's that asks, and
     # note where a device that is not there was given its seed: two thirds of the time.
-    common.extract_test_fn = lambda: None
+    common.extract_test_fn = core.extract_test_fn = lambda: None
     common.set_rng_seed = seed_all
     found: dict[str, list[Any]] = {}
     for op in methods.op_db:
