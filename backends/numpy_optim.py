@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from math import sqrt
 from typing import Any
 
@@ -10,29 +10,36 @@ import numpy as np
 
 from .defaults.optim import OptimDefaults
 from .numpy_functions import quietly
+from .numpy_memory import room
 from .tier1 import Buffer
 
 BLOCK = 1 << 16  # numbers
+SMALL = 1 << 12  # numbers, up to which new memory takes less time than a view of what is kept
+BYTES = 8 * BLOCK
+_spare: list[Any] = []  # memory of so many bytes for intermediate results
 
 
-def blocks(*arrays: Any) -> Iterable[Any]:
-    """The arrays, flat and a block at a time, and room for a result; None stays None.
+def blocks(*several: list[Any]) -> Iterator[Any]:
+    """The arrays of each parameter, flat and a block at a time, and room for a result or None.
 
-    Arrays of one block are left in their shape. The last block comes first: of a gradient that was
-    just made, the end is what the cache has.
+    None among arrays stays None, and arrays of one block are left in their shape. The last block
+    comes first: of a gradient that was just made, the end is what the cache has.
     """
-    first = arrays[0]
-    return [(*arrays, np.empty_like(first))] if first.size <= BLOCK else _cut(arrays, first)
-
-
-def _cut(arrays: Any, first: Any) -> Iterator[Any]:
-    size = first.size
-    block = -(-size // (16 * -(-size // BLOCK))) * 16  # all but equally long, in whole cache lines
-    flat = [None if x is None else x.reshape(-1) for x in arrays]
-    room = np.empty(block, first.dtype)
-    for at in reversed(range(0, size, block)):
-        parts = [None if x is None else x[at : at + block] for x in flat]
-        yield (*parts, room[: min(block, size - at)])
+    memory = _spare.pop() if _spare else room((BYTES,), np.int8)
+    t = memory.view(several[0][0].dtype)
+    for arrays in zip(*several, strict=True):
+        size, shape = arrays[0].size, arrays[0].shape
+        if size <= SMALL:
+            yield (*arrays, None)
+        elif size <= BLOCK:
+            yield (*arrays, t[:size].reshape(shape))
+        else:
+            block = -(-size // (16 * -(-size // BLOCK))) * 16  # in whole cache lines
+            flat = [None if x is None else x.reshape(-1) for x in arrays]
+            for at in reversed(range(0, size, block)):
+                parts = [None if x is None else x[at : at + block] for x in flat]
+                yield (*parts, t[: min(block, size - at)])
+    _spare.append(memory)
 
 
 def sgd(part: Any, lr: Any, momentum: Any, dampening: float, decay: float, nesterov: bool) -> None:
@@ -58,8 +65,9 @@ def adam(
     root: float,
     rate: float,
 ) -> None:
-    """One block of `adam_step`, with t for intermediate results."""
+    """One block of `adam_step`, with t for intermediate results, or None."""
     p, g, m, v, t = part
+    t = np.empty_like(p) if t is None else t
     if shrink != 1.0:
         np.multiply(p, shrink, out=p)
     if decay:
@@ -78,12 +86,8 @@ def step_sgd(ps: Any, gs: Any, vs: Any, lr: Any, momentum: Any, *numbers: Any) -
     """`sgd_steps`. Ufuncs take arrays of one number in half the time that numbers take."""
     dtype = ps[0].dtype
     rate, keep = np.array(lr, dtype), np.array(momentum, dtype)
-    for p, g, v in zip(ps, gs, vs, strict=True):
-        if p.size <= BLOCK:
-            sgd((p, g, v, None), rate, keep, *numbers)
-        else:
-            for part in _cut((p, g, v), p):
-                sgd(part, rate, keep, *numbers)
+    for part in blocks(ps, gs, vs):
+        sgd(part, rate, keep, *numbers)
 
 
 def step_adam(
@@ -103,7 +107,7 @@ def step_adam(
     shrink = 1.0 - lr * weight_decay if decoupled else 1.0
     decay = 0.0 if decoupled else weight_decay
     root, rate = sqrt(1.0 - beta2**step), lr / (1.0 - beta1**step)
-    for part in blocks(p, g, m, v):
+    for part in blocks([p], [g], [m], [v]):
         adam(part, beta1, beta2, eps, shrink, decay, root, rate)
 
 

@@ -11,7 +11,7 @@ from .numpy_functions import BINARY, UNARY, binary, enter_quiet, leave_quiet, un
 from .numpy_lanes import METHODS, from_lanes, marks, to_lanes
 from .numpy_memory import room
 from .program import Instruction, Loadable, Runner, Value
-from .replay import Call, Layout, Replay, unrolled
+from .replay import Call, Layout, Replay
 from .tier1 import Buffer
 
 Timing = tuple[Instruction, int, int]
@@ -101,8 +101,8 @@ class LanesLayout(Layout):
         """
         if y is None or y in self.seen:
             return self.none
-        self.home[y] = self.new()
-        self.kept.append((self.home[y], y))
+        self.kept.append((self.new(), y))
+        self.home[y] = self.stays()
         return self.home[y]
 
     def over(self, instruction: Instruction, ends: list[Value], out: int) -> int:
@@ -116,10 +116,10 @@ class LanesLayout(Layout):
 
     def fresh(self, constants: dict[Value, Buffer], arena: Any = None) -> list[Any]:
         """The list for a run, with the memory that is kept."""
-        env = super().fresh(constants, arena)
+        stay = super().fresh(constants, arena)
         for at, v in self.kept:
-            env[at] = room(self.shape(v), v.dtype)
-        return env
+            stay[at] = room(self.shape(v), v.dtype)
+        return stay
 
     def marked(self, instruction: Instruction, places: list[Any]) -> list[Any]:
         """Places with `marks` for labels and without their ignored one; a call makes the first."""
@@ -160,16 +160,19 @@ class NumpyReplay(Replay):
         self, given: list[Buffer], key: int, counter: int
     ) -> tuple[list[Buffer], list[Timing]]:
         """Run once; and when each instruction in lanes ran. The others are called by their name."""
-        env, times = self.begin(given, key, counter), []
-        start = 0
-        for call, (instruction, inside) in zip(self.layout.calls, self.layout.behind, strict=True):
-            if not inside:
-                call = (getattr(self.backend, instruction.method), *call[1:])
-            step = unrolled([call])
-            start = start or perf_counter_ns()
-            step(env)
-            if call[0] not in (to_lanes, from_lanes, marks):
-                if inside:
-                    times.append((instruction, start, perf_counter_ns()))
-                start = 0
-        return self.end(env), times
+        calls, behind = self.layout.calls, self.layout.behind
+        named = [
+            call if inside else (getattr(self.backend, i.method), *call[1:])
+            for call, (i, inside) in zip(calls, behind, strict=True)
+        ]
+        stay = self.idle.pop() if self.idle else self.layout.fresh(self.kept)
+        results, times = self.unrolled(named, perf_counter_ns)(stay, given, key, counter)
+        self.idle.append(stay)
+        found, start = [], times[0]
+        for (function, *_), (i, inside), end in zip(calls, behind, times[1:], strict=True):
+            if function in (to_lanes, from_lanes, marks):  # part of the call that comes next
+                continue
+            if inside:
+                found.append((i, start, end))
+            start = end
+        return results, found

@@ -1,8 +1,8 @@
-"""The plain loop that runs a recorded program: one call of the backend for each instruction.
+"""The plain runner of a recorded program: one call of the backend for each instruction.
 
-Everything an instruction is called with is looked up in one list, by places that are settled when
-the program is loaded: buffers that were given or made, plain numbers, what knobs read now, and
-memory in an arena, where the program has a plan for it.
+Everything an instruction is called with has a place, a number that is settled when the program is
+loaded. Plain numbers and memory, in an arena where the program has a plan for it, stay in a list
+from run to run; buffers that are given or made, and what knobs read now, are variables of one run.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ class Layout:
     def __init__(self, backend: Any, program: Loadable) -> None:
         self.backend, self.program = backend, program
         self.size = 0
+        self.fixed: set[int] = set()  # the places of what stays
         self.numbers: list[tuple[int, Any]] = []
         self.knobs: list[tuple[int, Knob]] = []
+        self.read: dict[Any, int] = {}  # places of knobs by what they read
         self.counters: Places = []
         self.memory: list[tuple[int, Value]] = []
         self.none, self.key = self.number(None), self.number(None)
@@ -42,6 +44,11 @@ class Layout:
     def number(self, value: Any) -> int:
         """A place for what is the same at each run."""
         self.numbers.append((self.new(), value))
+        return self.stays()
+
+    def stays(self) -> int:
+        """The newest place, as one of what stays."""
+        self.fixed.add(self.size - 1)
         return self.size - 1
 
     def shape(self, v: Value) -> Any:
@@ -53,8 +60,11 @@ class Layout:
         if isinstance(argument, Value):
             return self.of[argument]
         if isinstance(argument, Knob):
-            self.knobs.append((self.new(), argument))
-            return self.size - 1
+            same = type(argument), id(argument.owner), argument.key, argument.ahead
+            if same not in self.read:
+                self.read[same] = self.new()
+                self.knobs.append((self.read[same], argument))
+            return self.read[same]
         if isinstance(argument, (tuple, list)) and any(isinstance(a, Value) for a in argument):
             return [self.none if a is None else self.place(a) for a in argument]
         return self.number(argument)
@@ -92,108 +102,111 @@ class Layout:
     def reserve(self, v: Value) -> int:
         """A place for the memory of a planned value."""
         self.memory.append((self.new(), v))
-        return self.size - 1
+        return self.stays()
 
     def fresh(self, constants: dict[Value, Buffer], arena: Any = None) -> list[Any]:
-        """A list for one run at a time, with an arena of its own or the one that is given."""
-        env: list[Any] = [None] * self.size
+        """What stays, for one run at a time, with an arena of its own or the one that is given."""
+        stay: list[Any] = [None] * self.size
         for at, value in self.numbers:
-            env[at] = value
+            stay[at] = value
         for v, buffer in constants.items():
-            env[self.of[v]] = buffer
+            stay[self.of[v]] = buffer
         plan = self.program.plan
         if plan is not None:
             arena = self.backend.arena(plan.size) if arena is None else arena
             for at, v in self.memory:
-                env[at] = self.backend.in_arena(arena, plan.offsets[v], self.shape(v), v.dtype)
-        return env
+                stay[at] = self.backend.in_arena(arena, plan.offsets[v], self.shape(v), v.dtype)
+        return stay
 
 
 class Replay:
-    """The loop for a program. Runs of it in several threads have memory of their own."""
+    """The runner of a program. Runs of it in several threads have memory of their own."""
 
     def __init__(self, backend: Any, program: Loadable, layout: Layout) -> None:
         self.backend, self.layout = backend, layout
         changed = {v for i, _ in program.steps() if not i.outputs for v in i.inputs}
         constants = program.constants.items()
         self.kept = {v: backend.from_host(*c) for v, c in constants if v not in changed}
-        self.renewed = [(layout.of[v], c) for v, c in constants if v in changed]
-        offsets = dict(layout.numbers)
-        self.counters = [(at, offsets[at]) for at in layout.counters]
-        self.reads = [layout.of[v] for v in program.reads]
-        self.returns = [layout.of[v] for v in program.returns]
-        self.transient = {*self.reads, *self.returns} - {layout.of[v] for v in self.kept}
+        self.renewed = {layout.of[v]: c for v, c in constants if v in changed}
+        layout.fixed |= {layout.of[v] for v in self.kept}
         self.idle: list[list[Any]] = []
-        self.run = unrolled(layout.calls)
+        self.run = self.unrolled(layout.calls)
 
     def __call__(self, given: list[Buffer], key: int, counter: int) -> list[Buffer]:
-        env = self.begin(given, key, counter)
-        self.run(env)
-        return self.end(env)
-
-    def begin(self, given: list[Buffer], key: int, counter: int) -> list[Any]:
-        """A list for a run, with what is given in its places."""
-        layout = self.layout
-        env = self.idle.pop() if self.idle else layout.fresh(self.kept)
-        env[layout.key] = key
-        for at, offset in self.counters:
-            env[at] = counter + offset
-        for at, knob in layout.knobs:
-            env[at] = knob.read()
-        for at, constant in self.renewed:
-            env[at] = self.backend.from_host(*constant)
-        for at, buffer in zip(self.reads, given, strict=True):
-            env[at] = buffer
-        return env
-
-    def end(self, env: list[Any]) -> list[Buffer]:
-        """What a run returns; its list is for the next."""
-        results = [env[at] for at in self.returns]
-        for at in self.transient:
-            env[at] = None
-        self.idle.append(env)
+        stay = self.idle.pop() if self.idle else self.layout.fresh(self.kept)
+        results: list[Buffer] = self.run(stay, given, key, counter)
+        self.idle.append(stay)
         return results
+
+    def unrolled(self, calls: list[Call], clock: Any = None) -> Callable[..., Any]:
+        """A function that makes the calls, drops what is not read again, and returns results.
+
+        Its text has a few lines for each call, such as
+
+            x12 = f3(x4, s[9], [x1, x2])
+            x4 = x1 = None
+
+        which takes Python a third of the time that a loop over the calls takes. With a clock it
+        returns the times before, between and after the calls too.
+        """
+        layout, program = self.layout, self.layout.program
+        names: dict[str, Any] = {"made": _made, "clock": clock, "renew": self.backend.from_host}
+        lines = [f"x{layout.key} = key"]
+        lines += [f"x{layout.of[v]} = given[{k}]" for k, v in enumerate(program.reads)]
+        offsets = dict(layout.numbers)
+        lines += [f"x{at} = counter + {offsets[at]}" for at in layout.counters]
+        for at, knob in layout.knobs:
+            names[f"k{at}"] = knob
+            lines.append(f"x{at} = k{at}.read()")
+        for at, constant in self.renewed.items():
+            names[f"c{at}"] = constant
+            lines.append(f"x{at} = renew(*c{at})")
+        lines += ["times = [clock()]"] if clock else []
+        written = _Text(layout.fixed - {layout.key, *layout.counters})
+        for k, call in enumerate(calls):
+            names[f"f{k}"] = call[0]
+            lines += written.call(k, *call[1:])
+            lines += ["times.append(clock())"] if clock else []
+        returns = ", ".join(written.place(layout.of[v]) for v in program.returns)
+        lines.append(f"return [{returns}]" + (", times" if clock else ""))
+        text = "\n    ".join(["def run(s, given, key, counter):", *lines])
+        exec(compile(text, "<replay>", "exec"), names)
+        run: Callable[..., Any] = names["run"]
+        return run
 
 
 def replay(backend: Any, program: Loadable) -> Runner:
-    """Prepare the loop for a program."""
+    """Prepare the runner of a program."""
     return Replay(backend, program, Layout(backend, program))
 
 
-def unrolled(calls: list[Call]) -> Callable[[list[Any]], None]:
-    """A function of the list that makes the calls, and drops what is not read again.
+class _Text:
+    """Calls as lines, given the places of what stays."""
 
-    Its text has a few lines for each call, such as
+    def __init__(self, fixed: set[int]) -> None:
+        self.fixed = fixed
 
-        x = f3(e[4], e[9], [e[1], e[2]])
-        e[12] = x
-        e[4] = e[9] = None
+    def place(self, place: Any) -> str:
+        """An argument."""
+        if type(place) is int:
+            return f"s[{place}]" if place in self.fixed else f"x{place}"
+        return f"[{', '.join(map(self.place, place))}]"
 
-    which takes Python a third of the time that a loop over the calls takes.
-    """
-    lines = ["def run(e):", "    pass"]
-    names: dict[str, Any] = {"several": _several}
-    for k, (function, places, results, ends) in enumerate(calls):
-        names[f"f{k}"] = function
-        lines.append(f"    x = f{k}({', '.join(map(_written, places))})")
-        if results:
-            lines.append("    if x.__class__ is tuple or x.__class__ is list:")
-            lines.append(f"        several(e, {results}, x)")
-            lines.append(f"    else: e[{results[0]}] = x")
-        if ends:
-            lines.append(f"    {''.join(f'e[{at}] = ' for at in ends)}None")
-    exec(compile("\n".join(lines), "<replay>", "exec"), names)
-    run: Callable[[list[Any]], None] = names["run"]
-    return run
-
-
-def _written(place: Any) -> str:
-    """An argument as text."""
-    return f"e[{place}]" if type(place) is int else f"[{', '.join(map(_written, place))}]"
+    def call(self, k: int, places: list[Any], results: Places, ends: Places) -> list[str]:
+        """Call `k`. None among several results is one that was not asked for."""
+        call = f"f{k}({', '.join(map(self.place, places))})"
+        if len(results) == 1:
+            x = f"x{results[0]}"
+            check = f"if {x}.__class__ is tuple or {x}.__class__ is list: {x}, = made({x})"
+            lines = [f"{x} = {call}", check]
+        elif results:
+            lines = [f"{', '.join(f'x{at}' for at in results)} = made({call})"]
+        else:
+            lines = [call]
+        gone = [f"x{at} = " for at in ends if at not in self.fixed]
+        return [*lines, f"{''.join(gone)}None"] if gone else lines
 
 
-def _several(env: list[Any], places: Places, found: Any) -> None:
-    """Put the results of a call into their places; None is one that was not asked for."""
-    made = [buffer for buffer in found if buffer is not None]
-    for at, buffer in zip(places, made, strict=True):
-        env[at] = buffer
+def _made(found: Any) -> list[Any]:
+    """The results that were asked for."""
+    return [buffer for buffer in found if buffer is not None]

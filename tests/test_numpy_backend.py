@@ -202,9 +202,10 @@ def test_cross_entropy_of_a_wrong_label(bad: int) -> None:
 
 
 # optimizer steps ----------------------------------------------------------------------------------
-@pytest.mark.parametrize("size", [7, 20])
+@pytest.mark.parametrize("size", [3, 7, 20])
 def test_optimizer_steps_in_blocks(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numpy_optim, "BLOCK", 8)
+    monkeypatch.setattr(numpy_optim, "SMALL", 4)
     for options in [(0.0, 0.0, 0.0, False), (0.9, 0.1, 0.0, False), (0.9, 0.0, 0.2, True)]:
         state = [normal(size), normal(size), normal(size) if options[0] else None]
         step_equal("sgd_step", state, (0.1, *options))
