@@ -37,7 +37,7 @@ def keep_freed_memory() -> bool:
 
 
 LINE = 64  # bytes of a cache line, and of the widest vector
-LARGE = 1 << 16  # bytes from which the 2 us that a start at a line costs are earned back
+LARGE = 1 << 16  # bytes from which the 1 us that a start at a line costs is earned back
 
 
 def room(shape: Shape, dtype: Any) -> Any:
@@ -51,5 +51,6 @@ def room(shape: Shape, dtype: Any) -> Any:
     size = prod(shape) * dtype.itemsize
     if size < LARGE:
         return np.empty(shape, dtype)
-    memory = np.empty(size + LINE, np.int8)
-    return np.ndarray(shape, dtype, memory, -memory.__array_interface__["data"][0] % LINE)
+    memory: Any = np.empty(size + LINE, np.int8)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))  # as __array_interface__ has, sooner
+    return np.ndarray(shape, dtype, memory, -start % LINE)

@@ -101,8 +101,7 @@ class Entry:
         bases = [b for knob, _ in recording.expected for b in _bases(knob)]
         counted = {(id(k.owner), k.key) for k in program.counts}
         once = {(id(b.owner), b.key): b for b in bases}
-        self.tested = [b for key, b in once.items() if key not in counted]
-        self.values = [b.read() for b in self.tested]
+        self.tested = [(b, b.read()) for key, b in once.items() if key not in counted]
 
     def _remember_state(self, program: Program, recording: Recording) -> None:
         self.slots = program.state
@@ -160,10 +159,12 @@ class Entry:
         for kept in self.optimizers:
             if not kept.holds():
                 return None
-        if self.tested and [b.read() for b in self.tested] != self.values:
-            if not self._expected():
-                return None
-            self.values = [b.read() for b in self.tested]
+        for knob, value in self.tested:
+            if knob.read() != value:
+                if not self._expected():
+                    return None
+                self.tested = [(b, b.read()) for b, _ in self.tested]
+                break
         if (recording.aliases or recording.identical) and not self._aliases_hold(leaves):
             return None
         given = self.given.copy()
@@ -184,7 +185,7 @@ class Entry:
         for cell, value in self.cells:
             if cell.cell_contents is not value:
                 return all(f.holds() for f in self.found.facts)
-        return all(fact.holds() for fact in self.rare)
+        return not self.rare or all(fact.holds() for fact in self.rare)
 
     def _look(self, leaves: list[Tensor]) -> bool:
         """Take the buffers of the state, if all of it is as it was recorded."""
@@ -223,8 +224,8 @@ class Entry:
         read: list[Any] = []
         if self.unusual:
             numbers, read = self._begin()
-        if self.left and self.plain:  # what goes away anyway makes room for what comes
-            renewed(self.grads, self.left, self.nothing, MINE)
+        # What goes away anyway makes room for what comes.
+        emptied = self.plain and renewed(self.grads, self.left, self.nothing, MINE)
         try:
             runner = self.runner
             if (profile := profiling.get()) is not None:
@@ -238,7 +239,7 @@ class Entry:
                 return fn(*args, **named)
             raise _outside(error) from None
         default_generator.counter += self.blocks
-        self._leave(given, made, leaves)
+        self._leave(given, made, leaves, emptied)
         for owner, key, value in numbers:
             owner[key] = value
         for act in recording.after:
@@ -261,7 +262,9 @@ class Entry:
             act()
         return numbers, [x.read() if how == "number" else None for how, x in recording.leaves]
 
-    def _leave(self, given: list[Buffer], made: list[Buffer], leaves: list[Tensor]) -> None:
+    def _leave(
+        self, given: list[Buffer], made: list[Buffer], leaves: list[Tensor], emptied: bool
+    ) -> None:
         """State, gradients and counts as the function leaves them."""
         now = tick()
         if self.replaced:
@@ -270,7 +273,10 @@ class Entry:
             t.version = now
         if self.grads:
             fresh = made[self.first_grad :]
-            if not renewed(self.grads, self.left, fresh, MINE):
+            if emptied:
+                for g, buffer in zip(self.left, fresh, strict=True):
+                    g.buffer = buffer
+            elif not renewed(self.grads, self.left, fresh, MINE):
                 backend = self.backend
                 for p, buffer in zip(self.grads, fresh, strict=True):
                     p.grad = Tensor(buffer, p.shape, p.dtype, backend)
