@@ -52,5 +52,5 @@ def room(shape: Shape, dtype: Any) -> Any:
     if size < LARGE:
         return np.empty(shape, dtype)
     memory: Any = np.empty(size + LINE, np.int8)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))  # as __array_interface__ has, sooner
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))  # in 0.3 us
     return np.ndarray(shape, dtype, memory, -start % LINE)
