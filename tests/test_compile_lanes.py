@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -218,6 +219,53 @@ def test_losses_leave_examples_out_in_lanes() -> None:
             assert len(run.programs[-1][1].lanes) > 5
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_labels_are_looked_at_once_for_all_losses_of_a_kind() -> None:
+    labels = etude.arange(N) % 5
+    net = nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 5))
+
+    def f(x):
+        net.zero_grad()
+        y = net(x)
+        losses = F.cross_entropy(y, labels) + F.cross_entropy(y.tanh(), labels)
+        loss = losses + F.cross_entropy(y.sigmoid(), labels, ignore_index=2)
+        loss.backward()
+        return loss
+
+    run, x = etude.compile(f), etude.randn(N, 20)
+    expected = [f(x).item(), *(p.grad.numpy() for p in net.parameters())]
+    for watched in (False, True):
+        with etude.profile() if watched else nullcontext() as profile:
+            found = [run(x).item(), *(p.grad.numpy() for p in net.parameters())]
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    calls = [call[0].__name__ for call in run.entries[0].runner.layout.calls]
+    assert calls.count("marks") == 2
+    assert calls.count("cross_entropy_mean_grad") == 3
+    timed = [c.method for c in profile.calls]
+    assert timed.count("cross_entropy_mean") == timed.count("cross_entropy_mean_grad") == 3
+
+
+def test_gradients_of_inputs_have_memory_of_their_own() -> None:
+    net, labels = nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 5)), etude.arange(N) % 5
+
+    def f(x):
+        net.zero_grad()
+        F.cross_entropy(net(x), labels).backward()
+
+    run = etude.compile(f)
+    pairs = []
+    for _ in range(3):
+        x = etude.randn(N, 20)
+        twins = [etude.tensor(x.numpy(), requires_grad=True) for _ in range(2)]
+        run(twins[0])
+        f(twins[1])
+        pairs.append([t.grad for t in twins])
+    for g, expected in pairs:
+        np.testing.assert_allclose(g.numpy(), expected.numpy(), rtol=1e-4, atol=1e-7)
+    assert run.cache_info().hits
+    assert run.programs[-1][1].lanes
 
 
 def scorer() -> Any:
