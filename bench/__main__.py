@@ -19,6 +19,7 @@ SUITES = {
     "train": "training on digits until a given accuracy",
     "overhead": "what one small operation costs",
     "memory": "the memory of ten LeNet-5 steps",
+    "recording": "what compiling a step takes, and the memory it saves",
     "imports": "how long `import etude` takes",
 }
 ALIASES = {"import": "imports"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from etude.bench import (
     models,
     ops,
     overhead,
+    recording,
     report,
     timing,
     train,
@@ -183,6 +185,20 @@ def test_memory_of_the_process(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -
     assert memory.resident_bytes() is None
 
 
+def test_what_recording_takes_and_saves(capfd: pytest.CaptureFixture[str]) -> None:
+    peers = ("torch",) if find_spec("torch") else ()
+    times, needs = recording.run(Options(cases=("lenet5",), backends=("numpy",), peers=peers))
+    ((name, backend, step, first, ratio),) = times.rows
+    assert (name, backend) == ("lenet5 b64", "numpy")
+    assert float(str(ratio)) == pytest.approx(float(str(first)) / float(str(step)))
+    ((_, eager, planned, ratio, torchs),) = needs.rows
+    assert float(str(ratio)) == float(str(planned)) / float(str(eager)) < 0.7
+    assert (torchs is None) == (not peers)
+    if peers:  # its graph holds much the same as etude's eager one
+        assert 0.8 < float(str(torchs)) / float(str(eager)) < 1.2
+    assert capfd.readouterr().err == ""
+
+
 def test_imports_run_in_fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -275,7 +291,7 @@ def test_a_suite_by_name(tmp_path: Any, monkeypatch: Any, capsys: Any) -> None:
 
 def test_all_suites(monkeypatch: Any, capsys: Any) -> None:
     ran: list[str] = []
-    for module in (ops, models, train, overhead, memory, imports):
+    for module in (ops, models, train, overhead, memory, recording, imports):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "run", lambda options, name=name: ran.append(name) or [])
     assert command.main(["all"]) == 0
