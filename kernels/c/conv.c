@@ -13,7 +13,6 @@
 #define LOAD load_f
 #define STORE store_f
 #define NAME(name) name##_f32
-#include "conv_copy_inner.h"
 #include "conv_tile_inner.h"
 #include "conv_direct_inner.h"
 #undef T
@@ -29,7 +28,6 @@
 #define LOAD load_d
 #define STORE store_d
 #define NAME(name) name##_f64
-#include "conv_copy_inner.h"
 #include "conv_tile_inner.h"
 #include "conv_direct_inner.h"
 

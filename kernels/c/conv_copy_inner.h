@@ -1,4 +1,4 @@
-/* The padded copy of an image (conv_inner.h), for one type T. */
+/* conv_copy.c for one type T. */
 
 /* n elements, in whole vectors where the source may be read beyond them: what these write too far
    is put right later, since rows are written in order. */
@@ -13,9 +13,8 @@ INLINE void NAME(clear_run)(T *to, int64_t n) {
     for (int64_t j = 0; j < n; j++) to[j] = 0;
 }
 
-/* One plane of every sy-th row: its columns begin ... end-1 lie inside the image. */
-static void NAME(copy_plane)(T *to, const T *channel, const T *limit, const Copy *c, int64_t row,
-                             int64_t column) {
+void NAME(copy_plane)(T *to, const T *channel, const T *limit, const Copy *c, int64_t row,
+                      int64_t column) {
     int64_t begin, end, step = c->sx;
     steps_inside(column, step, c->w, c->width, &begin, &end);
     for (int64_t i = 0; i < c->rows; i++, row += c->sy, to += c->width) {
@@ -103,8 +102,7 @@ static inline void NAME(copy_shifted)(T *to, T *RESTRICT line, const T *channel,
     }
 }
 
-/* `limit`: the end of memory that may be read. */
-static inline void NAME(copy_image)(T *to, const T *image, const T *limit, const Copy *c) {
+void NAME(copy_image)(T *to, const T *image, const T *limit, const Copy *c) {
     T *line = to + c->channels * c->channel; /* within the slack of copy_size */
     for (int64_t channel = 0; channel < c->channels; channel++) {
         if (c->sx == 1 && c->sy == 1 && c->planes > 1) {

@@ -45,7 +45,6 @@ int depthwise_fits(const ConvShape *s) { return s->groups == s->c && s->k * s->l
 #define LOAD load_f
 #define STORE store_f
 #define NAME(name) name##_f32
-#include "conv_copy_inner.h"
 #include "conv_depthwise_inner.h"
 #undef T
 #undef V
@@ -62,5 +61,4 @@ int depthwise_fits(const ConvShape *s) { return s->groups == s->c && s->k * s->l
 #define LOAD load_d
 #define STORE store_d
 #define NAME(name) name##_f64
-#include "conv_copy_inner.h"
 #include "conv_depthwise_inner.h"

@@ -4,7 +4,6 @@
 #include "common.h"
 #include "conv.h"
 #include "gemm_inner.h"
-#include "transpose_tiles_inner.h"
 
 /* Images as the kernels read them: with their padding, rows split by the stride.
  *
@@ -33,6 +32,16 @@ static inline int64_t copy_size(Copy *c, int64_t itemsize) {
     return c->channels * c->channel + c->width + c->planes * c->gap + SLACK;
 }
 
+/* Make it; `limit`: the end of memory that may be read. conv_copy.c */
+void copy_image_f32(float *to, const float *image, const float *limit, const Copy *c);
+void copy_image_f64(double *to, const double *image, const double *limit, const Copy *c);
+
+/* One plane of every sy-th row: its columns begin ... end-1 lie inside the image. */
+void copy_plane_f32(float *to, const float *channel, const float *limit, const Copy *c, int64_t row,
+                    int64_t column);
+void copy_plane_f64(double *to, const double *channel, const double *limit, const Copy *c,
+                    int64_t row, int64_t column);
+
 /* The j with 0 <= first + j step < size, from *begin to before *end, of 0 ... count-1. */
 static inline void steps_inside(int64_t first, int64_t step, int64_t size, int64_t count,
                                 int64_t *begin, int64_t *end) {
@@ -50,26 +59,6 @@ static inline int64_t meets(int64_t result, int64_t tap, int64_t step, int64_t g
     if (back && step > 1) at /= step;
     return at < size ? at : -1;
 }
-
-/* Every second lane of the pair (a, b) into a, the others into b. */
-#define EVEN(n, s, l) (2 * (l))
-#define ODD(n, s, l) (2 * (l) + 1)
-#define EVEN_ODD(name, V, lanes)                                                   \
-    INLINE void name(V *a, V *b) {                                                 \
-        V even = __builtin_shufflevector(*a, *b, lanes(EVEN, 0, 0));               \
-        *b = __builtin_shufflevector(*a, *b, lanes(ODD, 0, 0));                    \
-        *a = even;                                                                 \
-    }
-#if VBYTES == 64
-EVEN_ODD(even_odd_f32, vf, LANES_16)
-EVEN_ODD(even_odd_f64, vd, LANES_8)
-#elif VBYTES == 32
-EVEN_ODD(even_odd_f32, vf, LANES_8)
-EVEN_ODD(even_odd_f64, vd, LANES_4)
-#else
-EVEN_ODD(even_odd_f32, vf, LANES_4)
-EVEN_ODD(even_odd_f64, vd, LANES_2)
-#endif
 
 int conv_weight_grad_direct_f32(float *gw, const float *x, const float *g, const ConvShape *s);
 int conv_weight_grad_direct_f64(double *gw, const double *x, const double *g, const ConvShape *s);

@@ -30,7 +30,6 @@
 #define LOAD load_f
 #define STORE store_f
 #define NAME(name) name##_f32
-#include "conv_copy_inner.h"
 #include "conv_weight_inner.h"
 #undef T
 #undef V
@@ -45,5 +44,4 @@
 #define LOAD load_d
 #define STORE store_d
 #define NAME(name) name##_f64
-#include "conv_copy_inner.h"
 #include "conv_weight_inner.h"

@@ -71,7 +71,6 @@ static int few_fit(const ConvShape *s) {
 #define LOAD load_f
 #define STORE store_f
 #define NAME(name) name##_f32
-#include "conv_copy_inner.h"
 #include "conv_weight_few_inner.h"
 #undef T
 #undef V
@@ -92,5 +91,4 @@ static int few_fit(const ConvShape *s) {
 #define LOAD load_d
 #define STORE store_d
 #define NAME(name) name##_f64
-#include "conv_copy_inner.h"
 #include "conv_weight_few_inner.h"

@@ -43,41 +43,27 @@ INLINE T NAME(block)(int op, const T *x, int64_t groups) {
     return lane[0];
 }
 
-/* The total of n numbers, 1 or more, one after the other. */
-INLINE WIDE NAME(run)(int op, const T *x, int64_t n) {
-    const int64_t group = 8 * LANES;
-    int64_t i = 1;
-    WIDE total = x[0];
-    if (n >= group) {
-        const int64_t most = MIN(n, BLOCK) / group;
-        total = NAME(block)(op, x, most);
-        i = most * group;
-        for (; i + BLOCK <= n; i += BLOCK)
-            total = NAME(wjoin)(op, total, NAME(block)(op, x + i, BLOCK / group));
-        const int64_t left = (n - i) / group;
-        if (left) total = NAME(wjoin)(op, total, NAME(block)(op, x + i, left));
-        i += left * group;
-    }
-    for (; i < n; i++) total = NAME(wjoin)(op, total, x[i]);
+/* total op x[0] op x[1] ..., one after the other. */
+INLINE WIDE NAME(few)(int op, WIDE total, const T *x, int64_t n) {
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < n; i++) total = NAME(wjoin)(op, total, x[i]);
     return total;
 }
 
-/* total[k] = total[k] op (x[0, k] op ... op x[rows-1, k]), for 8 rows or 1, k below `width`. */
-INLINE void NAME(add_rows)(int op, T *RESTRICT total, const T *RESTRICT x, int64_t b, int rows,
-                           int64_t width, int first) {
-    int64_t k = 0;
-    for (; k + LANES <= width; k += LANES) {
-        V t[8];
-        for (int j = 0; j < rows; j++) t[j] = NAME(load)(x + j * b + k);
-        for (int step = rows / 2; step; step /= 2)
-            for (int j = 0; j < step; j++) t[j] = NAME(vjoin)(op, t[j], t[j + step]);
-        *(VU *)(total + k) = first ? t[0] : NAME(vjoin)(op, NAME(load)(total + k), t[0]);
+/* The total of n numbers, 1 or more. */
+INLINE WIDE NAME(run)(int op, const T *x, int64_t n) {
+    const int64_t group = 8 * LANES;
+    if (n < group) return NAME(few)(op, x[0], x + 1, n - 1);
+    int64_t groups = MIN(n, BLOCK) / group, i = groups * group;
+    WIDE total = NAME(block)(op, x, groups);
+    for (; n - i >= group; i += groups * group) {
+        groups = MIN(n - i, BLOCK) / group;
+        total = NAME(wjoin)(op, total, NAME(block)(op, x + i, groups));
     }
-    for (; k < width; k++) {
-        T t[8];
-        for (int j = 0; j < rows; j++) t[j] = x[j * b + k];
-        for (int step = rows / 2; step; step /= 2)
-            for (int j = 0; j < step; j++) t[j] = NAME(join)(op, t[j], t[j + step]);
-        total[k] = first ? t[0] : NAME(join)(op, total[k], t[0]);
-    }
+    return NAME(few)(op, total, x + i, n - i);
 }
+
+/* wide[k] = the total of `rows` rows from x on, k below `width`; `more`: of wide[k] as well.
+ * reduce.c */
+void NAME(fold_down)(int op, WIDE *wide, const T *x, int64_t b, int64_t rows, int64_t width,
+                     int more);

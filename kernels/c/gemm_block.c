@@ -2,7 +2,7 @@
 #include "gemm_inner.h"
 #include "vector_gates_inner.h"
 
-#if defined(__x86_64__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 

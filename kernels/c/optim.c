@@ -27,7 +27,7 @@
 enum { PIECE = 8192, MOST_BUFFERS = 5 };
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include <xmmintrin.h>
 typedef unsigned Mode;
 static void set_mode(Mode mode) { _mm_setcsr(mode); }
 static Mode flush_subnormals(void) {

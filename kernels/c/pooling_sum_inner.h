@@ -26,14 +26,10 @@ static void NAME(sum_planes_2x2)(void *context, int64_t begin, int64_t end) {
     for (int64_t row = begin * s->oh; row < end * s->oh; row++) {
         const T *x = c->x + row / s->oh * size + row % s->oh * 2 * s->w;
         T *y = c->y + row * s->ow;
-        int64_t j = 0;
-        for (; j + LANES <= s->ow; j += LANES)
+        if (s->ow < LANES) NAME(sum_2x2)(y, x, x + s->w, c->scale, (int)s->ow);
+        for (int64_t i = 0; i < s->ow && s->ow >= LANES; i += LANES) {
+            const int64_t j = MIN(i, s->ow - LANES);
             NAME(sum_2x2)(y + j, x + 2 * j, x + s->w + 2 * j, c->scale, LANES);
-        if (j < s->ow && s->ow >= LANES) {
-            j = s->ow - LANES;
-            NAME(sum_2x2)(y + j, x + 2 * j, x + s->w + 2 * j, c->scale, LANES);
-        } else {
-            NAME(sum_2x2)(y + j, x + 2 * j, x + s->w + 2 * j, c->scale, (int)(s->ow - j));
         }
     }
 }
@@ -164,14 +160,10 @@ static void NAME(sum_grad_planes_2x2)(void *context, int64_t begin, int64_t end)
     for (int64_t row = begin * s->oh; row < end * s->oh; row++) {
         T *gx = c->y + row * 2 * s->w;
         const T *g = c->x + row * s->ow;
-        int64_t j = 0;
-        for (; j + LANES <= s->ow; j += LANES)
+        if (s->ow < LANES) NAME(spread_2x2)(gx, gx + s->w, g, c->scale, (int)s->ow);
+        for (int64_t i = 0; i < s->ow && s->ow >= LANES; i += LANES) {
+            const int64_t j = MIN(i, s->ow - LANES);
             NAME(spread_2x2)(gx + 2 * j, gx + s->w + 2 * j, g + j, c->scale, LANES);
-        if (j < s->ow && s->ow >= LANES) {
-            j = s->ow - LANES;
-            NAME(spread_2x2)(gx + 2 * j, gx + s->w + 2 * j, g + j, c->scale, LANES);
-        } else {
-            NAME(spread_2x2)(gx + 2 * j, gx + s->w + 2 * j, g + j, c->scale, (int)(s->ow - j));
         }
     }
 }

@@ -18,9 +18,7 @@
 #include "common.h"
 #include "pool.h"
 #include "pool_inner.h"
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
+#include "stream_inner.h"
 
 enum { SUMS = 12, CHUNKS_PER_THREAD = 4 };
 static const int64_t UNCACHED = 1 << 22; /* numbers of one array */
@@ -53,18 +51,6 @@ struct triad {
     int64_t n, repeats;
 };
 
-INLINE void stream(float *p, vf x) {
-#if defined(__AVX512F__)
-    _mm512_stream_ps(p, (__m512)x);
-#elif defined(__AVX__)
-    _mm256_stream_ps(p, (__m256)x);
-#elif defined(__SSE2__)
-    _mm_stream_ps(p, (__m128)x);
-#else
-    store_f(p, x);
-#endif
-}
-
 /* a is aligned to a vector, begin and end are whole vectors. */
 static void triad_part(void *context, int64_t begin, int64_t end) {
     const struct triad *t = context;
@@ -72,10 +58,8 @@ static void triad_part(void *context, int64_t begin, int64_t end) {
     const float *b = t->b, *c = t->c;
     if (t->n >= UNCACHED) {
         for (int64_t i = begin; i < end; i += NF)
-            stream(a + i, load_f(b + i) + 3.0f * load_f(c + i));
-#if defined(__SSE2__)
-        _mm_sfence();
-#endif
+            stream_i(a + i, (vi)(load_f(b + i) + 3.0f * load_f(c + i)));
+        stream_end();
         return;
     }
     for (int64_t r = 0; r < t->repeats; r++) {

@@ -26,7 +26,7 @@
 #include "pool_inner.h"
 #include "workspace_inner.h"
 
-enum { PIECE = 1 << 16, TILE = 2048, SPILL = 256, ENOUGH = 32 };
+enum { PIECE = 1 << 16, TILE = MOST_COLUMNS, SPILL = 256, ENOUGH = 32 };
 static const int64_t UNIT = 1 << 17, GRAIN = 1 << 14; /* numbers */
 
 typedef struct {

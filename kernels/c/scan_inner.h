@@ -37,10 +37,7 @@ INLINE void NAME(scan_part)(int op, const Scan *z, int64_t begin, int64_t end) {
 
 static void NAME(scan_task)(void *context, int64_t begin, int64_t end) {
     const Scan *z = context;
-    if (z->op == SUM) NAME(scan_part)(SUM, z, begin, end);
-    if (z->op == PROD) NAME(scan_part)(PROD, z, begin, end);
-    if (z->op == MOST) NAME(scan_part)(MOST, z, begin, end);
-    if (z->op == LEAST) NAME(scan_part)(LEAST, z, begin, end);
+    EACH_OP(z->op, NAME(scan_part), z, begin, end);
 }
 
 void NAME(scan)(int op, T *out, const T *x, int64_t a, int64_t r, int64_t b) {

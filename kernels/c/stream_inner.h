@@ -6,18 +6,13 @@
 
 #include "common.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-/* One vector to an address that is a multiple of VBYTES. */
+/* One vector to an address that is a multiple of VBYTES. Assembly, as the header of all intrinsics
+ * takes longer to compile than most kernels. */
 INLINE void stream_i(void *to, vi x) {
-#if defined(__AVX512F__)
-    _mm512_stream_si512((__m512i *)to, (__m512i)x);
-#elif defined(__AVX__)
-    _mm256_stream_si256((__m256i *)to, (__m256i)x);
+#if defined(__AVX__)
+    __asm__("vmovntdq %1, %0" : "=m"(*(vi *)to) : "v"(x));
 #elif defined(__x86_64__)
-    _mm_stream_si128((__m128i *)to, (__m128i)x);
+    __asm__("movntdq %1, %0" : "=m"(*(vi *)to) : "x"(x));
 #else
     *(vi *)to = x;
 #endif
@@ -35,6 +30,6 @@ static inline void stream_copy(char *to, const char *from, size_t bytes) {
 /* Before another thread is told that the data is there. */
 static inline void stream_end(void) {
 #if defined(__x86_64__)
-    _mm_sfence();
+    __builtin_ia32_sfence();
 #endif
 }

@@ -15,8 +15,10 @@
 
 #include "common.h"
 
-#if defined(__x86_64__)
+#if defined(__AVX__)
 #include <immintrin.h>
+#elif defined(__x86_64__)
+#include <xmmintrin.h>
 #endif
 
 #define SIGN_BIT ((int32_t)0x80000000)

@@ -31,7 +31,6 @@
 #define LOAD load_f
 #define STORE store_f
 #define NAME(name) name##_f32
-#include "conv_copy_inner.h"
 #include "conv_tile_inner.h"
 
 enum { BLOCK = 48, PANEL = FEWER_OUTPUTS };
