@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etude.bench import __main__ as command
-from etude.bench import conformity, page, plots, report
+from etude.bench import conformity, cuda, page, plots, report
+from etude.bench.claims import runner
 from etude.bench.conformity import Finding
 from etude.bench.report import Table
 
@@ -184,3 +188,31 @@ def test_no_pictures_without_matplotlib(monkeypatch: Any, tmp_path: Path, capsys
 
 def test_what_is_stored_is_json(file: str) -> None:
     assert json.loads(Path(file).read_text(encoding="utf-8"))["suites"]["ops"][1]["records"]
+
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^python -m etude\.bench (.*)$", README, flags=re.MULTILINE)
+
+
+def test_readme_s_commands_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In their order, in one folder, with stored tables in the place of what takes minutes."""
+    asked: list[str] = []
+
+    def kept(name: str) -> Any:
+        return lambda *given: asked.append(name) or stored()["ops"]
+
+    for name in command.SUITES:
+        monkeypatch.setattr(import_module(f"etude.bench.{name}"), "run", kept(name))
+    monkeypatch.chdir(tmp_path)
+    for words in map(shlex.split, COMMANDS):
+        if words[0] == "claims":
+            assert runner._chosen(runner._parser(), runner._parser().parse_args(words[1:]).only)
+        elif words[0] == "cuda":
+            assert cuda._parser().parse_args(words[1:]).quick
+        else:
+            assert command.main(words) == 0
+    assert {"ops", "models", "train", "recording", "overhead"} <= {*asked}
+    assert (tmp_path / "benchmarks.html").exists()
+    assert list((tmp_path / "pictures").iterdir())
