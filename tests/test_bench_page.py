@@ -205,6 +205,7 @@ def test_readme_s_commands_are_understood(
 
     for name in command.SUITES:
         monkeypatch.setattr(import_module(f"etude.bench.{name}"), "run", kept(name))
+    monkeypatch.setattr(page, "findings", lambda names, say: {})
     monkeypatch.chdir(tmp_path)
     for words in map(shlex.split, COMMANDS):
         if words[0] == "claims":
