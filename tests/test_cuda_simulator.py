@@ -382,3 +382,41 @@ def test_what_a_launch_would_cut_off_or_refuse_is_an_error() -> None:
         for grid in ((2**31, 1, 1), (1, 65536, 1), (1, 1, 65536)):
             with pytest.raises(ValueError, match=r"counts: a grid has up to \(2147483647, 65535"):
                 toolchain.launch(kernel, grid, 0, 0, 0)
+
+
+def test_few_threads_are_simulated_but_one_without_work_and_whole_warps() -> None:
+    with toolchain.simulated():
+        assert [toolchain.threads(n, 256) for n in (1, 30, 31, 32, 1000)] == [2, 31, 32, 32, 32]
+        assert (toolchain.warps(256), toolchain.warps(256, 2)) == (32, 64)
+    with toolchain.simulated():
+        toolchain.simulate(False)
+        assert toolchain.threads(1, 256) == toolchain.warps(256) == 256
+
+
+def turned(x):
+    tile = cuda.shared.array(64, float32)
+    t = cuda.threadIdx.x
+    for _ in range(2):
+        tile[t] = x[t]
+        cuda.syncthreads()
+        x[t] = tile[63 - t]
+        cuda.syncthreads()
+
+
+def overwritten(x):
+    line = cuda.shared.array(32, float32)
+    t = cuda.threadIdx.x
+    line[t] = x[t]
+    cuda.syncthreads()
+    x[t] = line[0]
+    if t == 31:
+        line[0] = float32(0)
+
+
+def test_shared_memory_may_be_written_anew_after_a_barrier_only() -> None:
+    x = numbers(64)
+    run(turned, ("float32*",), x, block=64)
+    assert np.array_equal(x, numbers(64))
+    words = r"writes element 0 of a shared array, which thread 0 read with no barrier"
+    with pytest.raises(simulator.KernelFault, match=words):
+        run(overwritten, ("float32*",), x)

@@ -109,6 +109,7 @@ def pack(high: int = 8) -> Kernel:
     return Kernel("conv_pack" + ("" if high == 8 else f"_{high}"), kernel, signature, (32, high, 1))
 
 
+@cache
 def gather(tile: Tile) -> Any:
     """f(s, to, x, at, table, k, i0, j0, h, w, thread): pixels' numbers of one tile's depth.
 

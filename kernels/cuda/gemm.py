@@ -112,6 +112,7 @@ def tiled(dtype: str) -> Kernel:
     return Kernel(f"gemm_tiled_{dtype}", kernel, signature(dtype), (EDGE, EDGE, 1))
 
 
+@cache
 def loader(along: bool, T: Any, edge: int) -> Any:
     """Fill a tile of `edge` lines of the depth by `tall`, zero outside; `along`: stored so."""
     step, tall = edge * edge, edge * EACH

@@ -7,6 +7,7 @@ turned   they run along the depth: 8 numbers of 4 lines by a warp, each copied t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from .spec import device, int32, uint32
@@ -52,6 +53,7 @@ def inlined(f: Callable[..., Any]) -> Any:
     return device(f)
 
 
+@cache
 def along(width: int, tile: Tile, wide: bool) -> Side:
     """An operand whose lines run along the tile: line k holds number k of the depth."""
     each = 4 if wide else 1
@@ -75,6 +77,7 @@ def along(width: int, tile: Tile, wide: bool) -> Side:
     return Side(*map(inlined, (place, fill, next_)))
 
 
+@cache
 def turned(width: int, tile: Tile) -> Side:
     """An operand whose lines run along the depth: 8 numbers of 4 lines by a warp, turned."""
     long, depth, rows = width + tile.pad, tile.depth, tile.threads // 8

@@ -49,6 +49,7 @@ TOGETHER = 8  # rows of tiles
 ALL_WAYS = {**WAYS, **TENSOR}
 
 
+@cache
 def position(high: int, across: int) -> Any:
     """f(block, m, n): the matrix of the batch, and the first row and column of a block's tile."""
 

@@ -93,24 +93,38 @@ class Watched(Memory):
         self.data[i] = value if self.cast is None else self.cast(value)
 
 
-class Shared(Watched):
-    """Shared memory: also reads are remembered, for a write that comes too early."""
+class Shared(Memory):
+    """A block's memory: also reads are remembered, for a write that comes too early.
+
+    What was done before the last barrier is ordered: of most accesses nothing else is asked.
+    """
 
     __slots__ = ()
 
     def __getitem__(self, i: Any) -> Any:
-        stamp, value, readers = now.stamp, Watched.__getitem__(self, i), self.readers.get(i)
-        if readers is None or readers[-1][2] < stamp[2]:  # what was before a barrier is ordered
+        if not 0 <= i < self.size:
+            self.at(i)
+        stamp, writer, readers = now.stamp, self.writers.get(i), self.readers.get(i)
+        if writer is not None and writer[2] >= stamp[2] and unordered(writer):
+            raise self.race(i, writer, "reads", "wrote")
+        if readers is None or readers[-1][2] < stamp[2]:
             self.readers[i] = [stamp]
         elif readers[-1] is not stamp:
             readers.append(stamp)
-        return value
+        return self.get(i)
 
     def __setitem__(self, i: Any, value: Any) -> None:
-        super().__setitem__(i, value)
-        for reader in self.readers.pop(i, ()):
-            if reader is not now.stamp and unordered(reader):
+        if not 0 <= i < self.size:
+            self.at(i)
+        stamp, writer, readers = now.stamp, self.writers.get(i), self.readers.pop(i, None)
+        if writer is not None and writer[2] >= stamp[2] and unordered(writer):
+            raise self.race(i, writer, "writes", "wrote")
+        if readers is not None and readers[-1][2] >= stamp[2]:
+            reader = next(filter(unordered, readers), None)
+            if reader is not None:
                 raise self.race(i, reader, "writes", "read")
+        self.writers[i] = stamp
+        self.data[i] = value if self.cast is None else self.cast(value)
 
 
 class Tiled:

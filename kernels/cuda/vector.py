@@ -28,6 +28,7 @@ asynchronous data copies.
 
 from __future__ import annotations
 
+from operator import getitem
 from typing import Any
 
 from .simulator_device import KernelFault, now
@@ -187,7 +188,7 @@ def _arrived_simulated() -> None:
         s[i] = 0.0 if x is None else x[j]
 
 
-take1 = device(build=lambda: _take(1), simulate=lambda s, i: s[i])
+take1 = device(build=lambda: _take(1), simulate=getitem)
 take4 = device(build=lambda: _take(4), simulate=_take_simulated)
 arrived = device(build=_arrived, simulate=_arrived_simulated)
 copy1, copy4, copy1_if, copy4_if = (
