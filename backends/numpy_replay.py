@@ -106,10 +106,15 @@ class LanesLayout(Layout):
         return self.home[y]
 
     def over(self, instruction: Instruction, ends: list[Value], out: int) -> int:
-        """Memory for an elementwise result: that of an operand in kept memory, if it ends there."""
+        """Memory for an elementwise result: that of an operand in kept memory, if it ends there.
+
+        A reshape of the operand may share its memory, and end later.
+        """
         y, lanes = instruction.outputs[0], self.program.lanes
         for x in ends:
-            if x in self.home and (x.shape, x.dtype, x in lanes) == (y.shape, y.dtype, y in lanes):
+            if x in self.seen or x not in self.home:
+                continue
+            if (x.shape, x.dtype, x in lanes) == (y.shape, y.dtype, y in lanes):
                 self.home[y] = self.home[x]
                 return self.home[y]
         return out

@@ -268,6 +268,28 @@ def test_gradients_of_inputs_have_memory_of_their_own() -> None:
     assert run.programs[-1][1].lanes
 
 
+def test_a_gradient_keeps_its_memory_while_a_reshape_of_it_is_read() -> None:
+    conv = nn.Sequential(nn.Conv2d(2, 8, 3), nn.Conv2d(8, 1, 3))
+    fc1, fc2, labels = nn.Linear(12, 36), nn.Linear(36, 5), etude.arange(N) % 5
+    weights = [p for net in (conv, fc1, fc2) for p in net.parameters()]
+
+    def f(x, z):
+        for p in weights:
+            p.grad = None
+        images, features = conv(x), fc1(z).tanh()
+        F.cross_entropy(fc2((images.flatten(1) + features).tanh()), labels).backward()
+
+    x, z = etude.randn(N, 2, 10, 10), etude.randn(N, 12)
+    f(x, z)
+    expected = [p.grad.numpy().copy() for p in weights]
+    run = etude.compile(f, passes=["lanes", "memory"])
+    for _ in range(2):
+        run(x, z)
+        for p, g in zip(weights, expected, strict=True):
+            np.testing.assert_allclose(p.grad.numpy(), g, rtol=1e-4, atol=1e-6)
+    assert len(run.entries[0].runner.layout.home) == 2
+
+
 def scorer() -> Any:
     net = nn.Sequential(nn.Conv2d(2, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     net.append(nn.Linear(144, 3))
