@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any
 
 from .lanes import LINEAR_GRADS, able, batches, in_lanes, made, turned
-from .numpy_functions import BINARY, UNARY, binary, enter_quiet, leave_quiet, unary
+from .numpy_functions import BINARY, UNARY, binary, enter_quiet, leave_quiet, quietly, unary
 from .numpy_lanes import METHODS, from_lanes, marks, to_lanes
 from .numpy_memory import room
 from .program import Instruction, Loadable, Runner, Value
@@ -164,6 +164,7 @@ class NumpyReplay(Replay):
         finally:
             leave_quiet(token)
 
+    @quietly
     def timed(
         self, given: list[Buffer], key: int, counter: int
     ) -> tuple[list[Buffer], list[Timing]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -369,3 +370,36 @@ def test_a_run_that_fails_leaves_no_gradient_without_numbers() -> None:
     step.entries[0].runner = run
     step(x, y)
     assert net.weight.grad.shape == (3, 4)
+
+
+@pytest.mark.parametrize("name", ["renewed", "tick"])  # called before a run, and after it
+def test_an_interrupt_around_a_run_leaves_no_gradient_without_numbers(name: str) -> None:
+    net, step = stepper()
+    x, y = etude.randn(N, 4), etude.arange(N) % 3
+    for _ in range(3):
+        step(x, y)
+    module = import_module("etude.framework.compile.entry")
+    function = getattr(module, name)
+
+    def interrupted(*given: Any) -> Any:
+        function(*given)
+        assert net.weight.grad.buffer is None
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            step(x, y)
+    assert net.weight.grad is None
+    step(x, y)
+    assert net.weight.grad.shape == (3, 4)
+
+
+def test_numbers_that_overflow_warn_in_no_run_that_is_watched() -> None:
+    run, x = scorer(), etude.full((N, 2, 8, 8), 3e38)
+    with etude.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = run(x).numpy()
+        with etude.profile():
+            np.testing.assert_array_equal(run(x).numpy(), expected)
+    assert run.programs[-1][1].lanes

@@ -224,13 +224,15 @@ class Entry:
         read: list[Any] = []
         if self.unusual:
             numbers, read = self._begin()
-        # What goes away anyway makes room for what comes.
-        emptied = self.plain and renewed(self.grads, self.left, self.nothing, MINE)
         try:
+            # What goes away anyway makes room for what comes.
+            emptied = self.plain and renewed(self.grads, self.left, self.nothing, MINE)
             runner = self.runner
             if (profile := profiling.get()) is not None:
                 runner = profile.runner(self.program, self.backend, runner)
             made = runner(given, default_generator.seed, default_generator.counter)
+            default_generator.counter += self.blocks
+            self._leave(given, made, leaves, emptied)
         except BaseException as error:
             self._forget()
             if not isinstance(error, IndexError):
@@ -238,8 +240,6 @@ class Entry:
             if self.harmless:
                 return fn(*args, **named)
             raise _outside(error) from None
-        default_generator.counter += self.blocks
-        self._leave(given, made, leaves, emptied)
         for owner, key, value in numbers:
             owner[key] = value
         for act in recording.after:
