@@ -7,27 +7,13 @@
 #include "pool_inner.h"
 #include "workspace_inner.h"
 
-#define T float
-#define V vf
-#define LANES NF
-#define LOAD load_f
-#define STORE store_f
-#define NAME(name) name##_f32
+#define REAL_BYTES 4
+#include "vector_type_inner.h"
 #include "conv_tile_inner.h"
 #include "conv_direct_inner.h"
-#undef T
-#undef V
-#undef LANES
-#undef LOAD
-#undef STORE
-#undef NAME
-
-#define T double
-#define V vd
-#define LANES ND
-#define LOAD load_d
-#define STORE store_d
-#define NAME(name) name##_f64
+#undef REAL_BYTES
+#define REAL_BYTES 8
+#include "vector_type_inner.h"
 #include "conv_tile_inner.h"
 #include "conv_direct_inner.h"
 

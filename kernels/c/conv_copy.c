@@ -6,9 +6,9 @@
 /* Every second lane of the pair (a, b) into a, the others into b. */
 #define EVEN(n, s, l) (2 * (l))
 #define ODD(n, s, l) (2 * (l) + 1)
-#define EVEN_ODD(name, V, lanes)                                                   \
-    INLINE void name(V *a, V *b) {                                                 \
-        V even = __builtin_shufflevector(*a, *b, lanes(EVEN, 0, 0));               \
+#define EVEN_ODD(name, VEC, lanes)                                                   \
+    INLINE void name(VEC *a, VEC *b) {                                                 \
+        VEC even = __builtin_shufflevector(*a, *b, lanes(EVEN, 0, 0));               \
         *b = __builtin_shufflevector(*a, *b, lanes(ODD, 0, 0));                    \
         *a = even;                                                                 \
     }
@@ -23,24 +23,10 @@ EVEN_ODD(even_odd_f32, vf, LANES_4)
 EVEN_ODD(even_odd_f64, vd, LANES_2)
 #endif
 
-#define T float
-#define V vf
-#define LANES NF
-#define LOAD load_f
-#define STORE store_f
-#define NAME(name) name##_f32
+#define REAL_BYTES 4
+#include "vector_type_inner.h"
 #include "conv_copy_inner.h"
-#undef T
-#undef V
-#undef LANES
-#undef LOAD
-#undef STORE
-#undef NAME
-
-#define T double
-#define V vd
-#define LANES ND
-#define LOAD load_d
-#define STORE store_d
-#define NAME(name) name##_f64
+#undef REAL_BYTES
+#define REAL_BYTES 8
+#include "vector_type_inner.h"
 #include "conv_copy_inner.h"

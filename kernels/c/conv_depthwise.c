@@ -38,27 +38,10 @@ static int64_t plan_copy(Copy *c, const ConvShape *s, int64_t itemsize) {
 
 int depthwise_fits(const ConvShape *s) { return s->groups == s->c && s->k * s->l <= MOST_TAPS; }
 
-#define T float
-#define V vf
-#define BITS vi
-#define LANES NF
-#define LOAD load_f
-#define STORE store_f
-#define NAME(name) name##_f32
+#define REAL_BYTES 4
+#include "vector_type_inner.h"
 #include "conv_depthwise_inner.h"
-#undef T
-#undef V
-#undef BITS
-#undef LANES
-#undef LOAD
-#undef STORE
-#undef NAME
-
-#define T double
-#define V vd
-#define BITS vl
-#define LANES ND
-#define LOAD load_d
-#define STORE store_d
-#define NAME(name) name##_f64
+#undef REAL_BYTES
+#define REAL_BYTES 8
+#include "vector_type_inner.h"
 #include "conv_depthwise_inner.h"

@@ -62,33 +62,10 @@ static int few_fit(const ConvShape *s) {
            s->ow >= LARGEST_VECTOR;
 }
 
-#define T float
-#define V vf
-#define VU vfu
-#define BITS vi
-#define BIT int32_t
-#define LANES NF
-#define LOAD load_f
-#define STORE store_f
-#define NAME(name) name##_f32
+#define REAL_BYTES 4
+#include "vector_type_inner.h"
 #include "conv_weight_few_inner.h"
-#undef T
-#undef V
-#undef VU
-#undef BITS
-#undef BIT
-#undef LANES
-#undef LOAD
-#undef STORE
-#undef NAME
-
-#define T double
-#define V vd
-#define VU vdu
-#define BITS vl
-#define BIT int64_t
-#define LANES ND
-#define LOAD load_d
-#define STORE store_d
-#define NAME(name) name##_f64
+#undef REAL_BYTES
+#define REAL_BYTES 8
+#include "vector_type_inner.h"
 #include "conv_weight_few_inner.h"

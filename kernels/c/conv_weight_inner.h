@@ -1,12 +1,12 @@
-/* The weight gradient (conv_weight.c) for one type T with vectors V. */
+/* The weight gradient (conv_weight.c) for one type, named as in vector_type_inner.h. */
 
 /* sums[t][v] += sum over rows and columns of x[offset[t] + i width + j] g[i columns + j][v]. */
-INLINE void NAME(weight_tile)(T *RESTRICT sums, int64_t distance, const T *RESTRICT x,
-                              const int32_t *RESTRICT offset, const T *RESTRICT g, int64_t rows,
-                              int64_t columns, int64_t width, int64_t depth, const int nt,
-                              const int nv) {
-    V acc[MOST_TAPS][MOST_WIDE];
-    const T *from[MOST_TAPS];
+INLINE void F(weight_tile)(REAL *RESTRICT sums, int64_t distance, const REAL *RESTRICT x,
+                           const int32_t *RESTRICT offset, const REAL *RESTRICT g, int64_t rows,
+                           int64_t columns, int64_t width, int64_t depth, const int nt,
+                           const int nv) {
+    VEC acc[MOST_TAPS][MOST_WIDE];
+    const REAL *from[MOST_TAPS];
 #pragma GCC unroll 16
     for (int t = 0; t < nt; t++) {
         from[t] = x + offset[t];
@@ -15,12 +15,12 @@ INLINE void NAME(weight_tile)(T *RESTRICT sums, int64_t distance, const T *RESTR
     }
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = i * width; j < i * width + columns; j++, g += depth) {
-            V line[MOST_WIDE];
+            VEC line[MOST_WIDE];
 #pragma GCC unroll 4
             for (int v = 0; v < nv; v++) line[v] = LOAD(g + v * LANES);
 #pragma GCC unroll 16
             for (int t = 0; t < nt; t++) {
-                V a = from[t][j] - (V){0};
+                VEC a = from[t][j] - (VEC){0};
 #pragma GCC unroll 4
                 for (int v = 0; v < nv; v++) acc[t][v] += a * line[v];
             }
@@ -31,22 +31,22 @@ INLINE void NAME(weight_tile)(T *RESTRICT sums, int64_t distance, const T *RESTR
         for (int v = 0; v < nv; v++) STORE(sums + t * distance + v * LANES, acc[t][v]);
 }
 
-typedef void (*NAME(WeightTile))(T *, int64_t, const T *, const int32_t *, const T *, int64_t,
-                                 int64_t, int64_t, int64_t);
+typedef void (*F(WeightTile))(REAL *, int64_t, const REAL *, const int32_t *, const REAL *, int64_t,
+                              int64_t, int64_t, int64_t);
 
 #define TILE(nv, nt)                                                                             \
-    static void NAME(weight_tile_##nv##_##nt)(T * sums, int64_t distance, const T *x,            \
-                                              const int32_t *offset, const T *g, int64_t rows,   \
-                                              int64_t columns, int64_t width, int64_t depth) {   \
-        NAME(weight_tile)(sums, distance, x, offset, g, rows, columns, width, depth, nt, nv);    \
+    static void F(weight_tile_##nv##_##nt)(REAL * sums, int64_t distance, const REAL *x,         \
+                                           const int32_t *offset, const REAL *g, int64_t rows,   \
+                                           int64_t columns, int64_t width, int64_t depth) {      \
+        F(weight_tile)(sums, distance, x, offset, g, rows, columns, width, depth, nt, nv);       \
     }
-#define NAMED(nv, nt) NAME(weight_tile_##nv##_##nt)
+#define NAMED(nv, nt) F(weight_tile_##nv##_##nt)
 #if MOST_WIDE == 4
 TILE(1, 14) TILE(1, 13) TILE(1, 9) TILE(1, 5)
 TILE(2, 12) TILE(2, 9) TILE(2, 6) TILE(2, 3)
 TILE(3, 8) TILE(3, 6) TILE(3, 5) TILE(3, 3)
 TILE(4, 6) TILE(4, 5) TILE(4, 4) TILE(4, 3)
-static const NAME(WeightTile) NAME(weight_tiles)[][TAP_CHOICES] = {
+static const F(WeightTile) F(weight_tiles)[][TAP_CHOICES] = {
     {0},
     {NAMED(1, 14), NAMED(1, 13), NAMED(1, 9), NAMED(1, 5)},
     {NAMED(2, 12), NAMED(2, 9), NAMED(2, 6), NAMED(2, 3)},
@@ -55,7 +55,7 @@ static const NAME(WeightTile) NAME(weight_tiles)[][TAP_CHOICES] = {
 #else
 TILE(1, 10) TILE(1, 9) TILE(1, 5) TILE(1, 3)
 TILE(2, 5) TILE(2, 4) TILE(2, 3) TILE(2, 2)
-static const NAME(WeightTile) NAME(weight_tiles)[][TAP_CHOICES] = {
+static const F(WeightTile) F(weight_tiles)[][TAP_CHOICES] = {
     {0},
     {NAMED(1, 10), NAMED(1, 9), NAMED(1, 5), NAMED(1, 3)},
     {NAMED(2, 5), NAMED(2, 4), NAMED(2, 3), NAMED(2, 2)}};
@@ -65,18 +65,18 @@ static const NAME(WeightTile) NAME(weight_tiles)[][TAP_CHOICES] = {
 
 typedef struct {
     const Weights *s;
-    const T *x, *g;
-    T *gw, *partial;
+    const REAL *x, *g;
+    REAL *gw, *partial;
     int failed;
-} NAME(WeightGrad);
+} F(WeightGrad);
 
 /* to[p][o] = g[o][p]: rows of `depth`, zeros beyond the outputs that there are. */
-static void NAME(turn)(T *to, int64_t depth, const T *g, int64_t outputs, int64_t size) {
+static void F(turn)(REAL *to, int64_t depth, const REAL *g, int64_t outputs, int64_t size) {
     for (int64_t o = 0; o < depth; o += 16)
         for (int64_t p = 0; p < size; p += 16) {
             int64_t n = MIN(16, outputs - o), m = MIN(16, size - p), wide = MIN(16, depth - o);
             if (n == 16 && m == 16) {
-                NAME(transpose_16)(to + p * depth + o, depth, g + o * size + p, size);
+                F(transpose_16)(to + p * depth + o, depth, g + o * size + p, size);
                 continue;
             }
             for (int64_t i = 0; i < m; i++)
@@ -87,22 +87,22 @@ static void NAME(turn)(T *to, int64_t depth, const T *g, int64_t outputs, int64_
 
 /* One image's share of the sums of a block of channels and outputs, some rows at a time, so that
    their gradients stay in the first-level cache for all taps. */
-static void NAME(add_image)(T *sums, const T *copy, const T *turned, const Weights *s) {
+static void F(add_image)(REAL *sums, const REAL *copy, const REAL *turned, const Weights *s) {
     for (int64_t first = 0; first < s->oh; first += s->rows) {
         int64_t rows = MIN(s->rows, s->oh - first);
-        const T *g = turned + first * s->ow * s->depth, *x = copy + first * s->copy.width;
+        const REAL *g = turned + first * s->ow * s->depth, *x = copy + first * s->copy.width;
         for (int64_t t = 0; t < s->taps; t += s->nt)
-            NAME(weight_tiles)[s->nv][s->choice](sums + t * s->depth, s->depth, x, s->offset + t, g,
-                                                 rows, s->ow, s->copy.width, s->depth);
+            F(weight_tiles)[s->nv][s->choice](sums + t * s->depth, s->depth, x, s->offset + t, g,
+                                              rows, s->ow, s->copy.width, s->depth);
     }
 }
 
 /* Tasks are numbered over chunks of images, groups, blocks of outputs and blocks of channels. */
-static void NAME(weight_tasks)(void *context, int64_t begin, int64_t end) {
-    NAME(WeightGrad) *d = context;
+static void F(weight_tasks)(void *context, int64_t begin, int64_t end) {
+    F(WeightGrad) *d = context;
     const Weights *s = d->s;
-    T *copies = workspace(0, s->copy_elements * sizeof(T));
-    T *turned = workspace(1, s->oh * s->ow * s->depth * sizeof(T));
+    REAL *copies = workspace(0, s->copy_elements * sizeof(REAL));
+    REAL *turned = workspace(1, s->oh * s->ow * s->depth * sizeof(REAL));
     if (!copies || !turned) {
         d->failed = -1;
         return;
@@ -112,42 +112,42 @@ static void NAME(weight_tasks)(void *context, int64_t begin, int64_t end) {
         int64_t part = rest % s->o_blocks, group = rest / s->o_blocks % s->groups;
         int64_t image = rest / (s->o_blocks * s->groups) * s->images;
         int64_t channel = first_channel(s, block), output = part * s->depth;
-        T *sums = d->partial + at * s->padded_taps * s->depth;
-        memset(sums, 0, s->padded_taps * s->depth * sizeof(T));
+        REAL *sums = d->partial + at * s->padded_taps * s->depth;
+        memset(sums, 0, s->padded_taps * s->depth * sizeof(REAL));
         for (int64_t n = image; n < MIN(s->n, image + s->images); n++) {
             int64_t plane = (n * s->groups + group) * s->channels + channel;
-            const T *x = d->x + plane * s->copy.h * s->copy.w;
-            const T *g = d->g + ((n * s->groups + group) * s->outputs + output) * s->oh * s->ow;
-            const T *limit = d->x + s->n * s->groups * s->channels * s->copy.h * s->copy.w;
-            if (!s->as_is) NAME(copy_image)(copies, x, limit, &s->copy);
-            NAME(turn)(turned, s->depth, g, MIN(s->depth, s->outputs - output), s->oh * s->ow);
-            NAME(add_image)(sums, s->as_is ? x : copies, turned, s);
+            const REAL *x = d->x + plane * s->copy.h * s->copy.w;
+            const REAL *g = d->g + ((n * s->groups + group) * s->outputs + output) * s->oh * s->ow;
+            const REAL *limit = d->x + s->n * s->groups * s->channels * s->copy.h * s->copy.w;
+            if (!s->as_is) F(copy_image)(copies, x, limit, &s->copy);
+            F(turn)(turned, s->depth, g, MIN(s->depth, s->outputs - output), s->oh * s->ow);
+            F(add_image)(sums, s->as_is ? x : copies, turned, s);
         }
     }
 }
 
 /* Weights of one output: the partial sums of all chunks of images, in their order. */
-static void NAME(combine)(void *context, int64_t begin, int64_t end) {
-    NAME(WeightGrad) *d = context;
+static void F(combine)(void *context, int64_t begin, int64_t end) {
+    F(WeightGrad) *d = context;
     const Weights *s = d->s;
     int64_t window = s->k * s->l, chunks = (s->n + s->images - 1) / s->images;
     int64_t tasks = s->groups * s->o_blocks * s->c_blocks, size = s->padded_taps * s->depth;
     for (int64_t at = begin; at < end; at++) { /* group, block of outputs, block of channels */
         int64_t block = at % s->c_blocks, rest = at / s->c_blocks, part = rest % s->o_blocks;
         int64_t output = rest / s->o_blocks * s->outputs + part * s->depth;
-        T *gw = d->gw + (output * s->channels + first_channel(s, block)) * window;
-        T *RESTRICT sums = d->partial + at * size;
+        REAL *gw = d->gw + (output * s->channels + first_channel(s, block)) * window;
+        REAL *RESTRICT sums = d->partial + at * size;
         for (int64_t chunk = 1; chunk < chunks; chunk++) {
-            const T *RESTRICT more = sums + chunk * tasks * size;
+            const REAL *RESTRICT more = sums + chunk * tasks * size;
             for (int64_t i = 0; i < size; i++) sums[i] += more[i];
         }
         int64_t outputs = MIN(s->depth, s->outputs - part * s->depth);
         for (int64_t o = 0; o < outputs; o += 16)
             for (int64_t t = 0; t < s->taps; t += 16) {
                 int64_t n = MIN(16, outputs - o), m = MIN(16, s->taps - t);
-                T *to = gw + o * s->channels * window + t;
+                REAL *to = gw + o * s->channels * window + t;
                 if (n == 16 && m == 16) {
-                    NAME(transpose_16)(to, s->channels * window, sums + t * s->depth + o, s->depth);
+                    F(transpose_16)(to, s->channels * window, sums + t * s->depth + o, s->depth);
                     continue;
                 }
                 for (int64_t i = 0; i < n; i++)
@@ -157,15 +157,15 @@ static void NAME(combine)(void *context, int64_t begin, int64_t end) {
     }
 }
 
-int NAME(conv_weight_grad_direct)(T *gw, const T *x, const T *g, const ConvShape *shape) {
+int F(conv_weight_grad_direct)(REAL *gw, const REAL *x, const REAL *g, const ConvShape *shape) {
     Weights weights, *s = &weights;
-    if (plan_weights(s, shape, LANES, sizeof(T))) return -1;
-    NAME(WeightGrad) d = {.s = s, .x = x, .g = g, .gw = gw};
+    if (plan_weights(s, shape, LANES, sizeof(REAL))) return -1;
+    F(WeightGrad) d = {.s = s, .x = x, .g = g, .gw = gw};
     int64_t blocks = s->groups * s->o_blocks * s->c_blocks;
     int64_t chunks = (s->n + s->images - 1) / s->images;
-    d.partial = workspace(2, chunks * blocks * s->padded_taps * s->depth * sizeof(T));
+    d.partial = workspace(2, chunks * blocks * s->padded_taps * s->depth * sizeof(REAL));
     if (!d.partial) return -1;
-    parallel_for(NAME(weight_tasks), &d, blocks * chunks, 1);
-    if (!d.failed) parallel_for(NAME(combine), &d, blocks, 1);
+    parallel_for(F(weight_tasks), &d, blocks * chunks, 1);
+    if (!d.failed) parallel_for(F(combine), &d, blocks, 1);
     return d.failed;
 }

@@ -21,26 +21,12 @@ typedef struct {
     int64_t n;
 } Rows;
 
-#define T float
-#define V vf
-#define I vi
-#define LANES NF
-#define LOAD load_f
-#define NAME(name) name##_f32
+#define REAL_BYTES 4
+#include "vector_type_inner.h"
 #include "elementwise_bias_inner.h"
-#undef T
-#undef V
-#undef I
-#undef LANES
-#undef LOAD
-#undef NAME
-
-#define T double
-#define V vd
-#define I vl
-#define LANES ND
-#define LOAD load_d
-#define NAME(name) name##_f64
+#undef REAL_BYTES
+#define REAL_BYTES 8
+#include "vector_type_inner.h"
 #include "elementwise_bias_inner.h"
 
 /* x (rows, n), b (n); rows and `out` are multiples of VBYTES. Makes `out` if it is NULL. */

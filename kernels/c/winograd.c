@@ -25,12 +25,8 @@
 #include "winograd_points_inner.h"
 #include "workspace_inner.h"
 
-#define T float
-#define V vf
-#define LANES NF
-#define LOAD load_f
-#define STORE store_f
-#define NAME(name) name##_f32
+#define REAL_BYTES 4
+#include "vector_type_inner.h"
 #include "conv_tile_inner.h"
 
 enum { BLOCK = 48, PANEL = FEWER_OUTPUTS };
